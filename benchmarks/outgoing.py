@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +21,19 @@ import cramjam
 import numpy as np
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from fog_aggregator.core.kinds.buckets.ladder import ladder_of
+from fog_aggregator.core.kinds.buckets.rows import rows_of
 from fog_aggregator.history.step import WHOLE, Columns, Step, Table
 from fog_aggregator.history.store import HistoryLimits, HistoryStore
 from fog_aggregator.outgoing.items import About, Encoder, Item, ItemKind, Moment
 from fog_aggregator.outgoing.otlp import Otlp
-from fog_aggregator.outgoing.reader import Choice, StepReader
+from fog_aggregator.outgoing.reader import Choice, PartOfStep, StepReader
 from fog_aggregator.outgoing.remote_write import RemoteWrite
 from fog_aggregator.outgoing.remote_write_2 import RemoteWrite2
 from fog_aggregator.promql.labels import NAME, make_labels
+from utilityfog_frontend.telemetry.exponential.buckets import MOST_BUCKETS
+from utilityfog_frontend.telemetry.exponential.store import Store
+from utilityfog_frontend.telemetry.exposition.samples import render_bound
 
 NOW: Final = 1_795_000_000_000
 RUNS: Final = 7
@@ -102,6 +108,55 @@ def measure_step(series: int) -> dict[str, float]:
     return {"first_ms": first, "live_ms": live, "from_a_block_ms": best(lambda: send(15), 3)}
 
 
+def natives_store(series: int) -> HistoryStore:
+    """Return a history of exponential histograms of schema 3, each with 20,000 observations, as a view has them."""
+    values = np.sort(np.random.default_rng(7).lognormal(0, 1.2, 20_000)).tolist()
+    bounds, counts = ladder_of(rows_of([Store(3, MOST_BUCKETS).count(values).value(1.0)] * series))
+    by_bound = counts.cumsum(axis=1)
+    names = [
+        *(("took_bucket", render_bound(bound)) for bound in (*bounds, np.inf)),
+        ("took_sum", ""),
+        ("took_count", ""),
+    ]
+    every = [make_labels(labels_of(n) | {NAME: name, "le": le}) for name, le in names for n in range(series)]
+    raw = np.concatenate([by_bound.T.reshape(-1), np.ones(series, np.int64), by_bound[:, -1]])
+    store, table = (
+        HistoryStore(HistoryLimits(series=len(every), memory=2**31)),
+        Table(every, np.full(len(every), NOW / 1e3)),
+    )
+    for step in (1, 2):
+        store.append(Step(NOW + step * 10_000, {WHOLE: Columns(table, raw * step, np.ones(len(raw), np.bool_))}))
+    return store
+
+
+def write_all(parts: list[PartOfStep], encoder: Encoder) -> list[bytes]:
+    """Return the bodies of all requests of a step."""
+    return [part.message(encoder, 0, len(part.items)) for part in parts]
+
+
+def measure_natives(series: int) -> dict[str, Any]:
+    """Measure a step of exponential histograms, native and as buckets."""
+    store, lock, found = natives_store(series), threading.Lock(), dict[str, Any]()
+    native, buckets = ItemKind.EXPONENTIAL, ItemKind.HISTOGRAM
+    formats: dict[str, tuple[Encoder, ItemKind]] = {
+        "remote-write": (RemoteWrite(), native),
+        "remote-write-2": (RemoteWrite2(), native),
+        "otlp": (Otlp(()), native),
+        "remote-write, as buckets": (RemoteWrite(), buckets),
+    }
+    for name, (encoder, kind) in formats.items():
+        reader = StepReader(store, Choice((WHOLE,)), encoder, partial(dict, took=About(kind)))
+        parts = reader.step(NOW + 20_000, lock)
+        messages = write_all(parts, encoder)
+        found[name] = {
+            "read_ms": best(partial(reader.step, NOW + 20_000, lock), 3),
+            "messages_ms": best(partial(write_all, parts, encoder), 3),
+            "raw_bytes": round(sum(map(len, messages)) / series, 1),
+            "snappy_bytes": round(sum(len(bytes(cramjam.snappy.compress_raw(one))) for one in messages) / series, 1),
+        }
+    return found
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -122,6 +177,7 @@ def main() -> None:
     found: dict[str, Any] = {name: measure_encoder(one, items, moment) for name, one in encoders.items()}
     found["otlp by OpenTelemetry's messages"] = {"message_ms": best(lambda: library_message(items, moment), 3)}
     found["step"] = measure_step(count)
+    found["exponential histograms"] = measure_natives(count // 10)
     found["resident_mib"] = int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
     print(json.dumps(found, indent=1))
 

@@ -30,9 +30,14 @@ Span: sint32 offset 1; uint32 length 2
 """
 WRITE_2: Final = """
 Request: repeated string symbols 4; repeated TimeSeries timeseries 5
-TimeSeries: repeated uint32 labels_refs 1; repeated Sample samples 2; Metadata metadata 5
+TimeSeries: repeated uint32 labels_refs 1; repeated Sample samples 2; repeated Histogram histograms 3;
+    Metadata metadata 5
 Sample: double value 1; int64 timestamp 2; int64 start_timestamp 3
 Metadata: int32 type 1; uint32 help_ref 3; uint32 unit_ref 4
+Histogram: oneof uint64 count_int 1; double sum 3; sint32 schema 4; double zero_threshold 5;
+    oneof uint64 zero_count_int 6; repeated Span negative_spans 8; repeated sint64 negative_deltas 9;
+    repeated Span positive_spans 11; repeated sint64 positive_deltas 12; int64 timestamp 15; int64 start_timestamp 17
+Span: sint32 offset 1; uint32 length 2
 """
 CLIENT_MODEL: Final = """
 MetricFamily: string name 1; string help 2; int32 type 3; repeated Metric metric 4; string unit 5

@@ -9,7 +9,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class Real:
 class Prometheus(Real):
     """Debian's Prometheus; more flags than `--web.enable-remote-write-receiver` may be given, and a configuration."""
 
-    def __init__(self, folder: Path, *flags: str, config: str = _CONFIG) -> None:
+    def __init__(self, folder: Path, flags: Sequence[str] = (), config: str = _CONFIG) -> None:
         (folder / "prometheus.yml").write_text(config)
         super().__init__(
             str(shutil.which("prometheus")),

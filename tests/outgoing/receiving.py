@@ -39,6 +39,9 @@ class Receiver:
         answer_headers: Headers of its answers.
         refuses: Tells whether it refuses a series.
         confirms: It knows remote write 2.0.
+        natives: It takes native histograms.
+        natives_written: So many it says to have written; None for all.
+        drops_natives: It takes them without a word, and stores none, as VictoriaMetrics does.
         ahead: Seconds by which its clock is ahead of ours.
         hangs: It never answers.
         rejects: Points of each request of OTLP that it says to have left out.
@@ -54,6 +57,9 @@ class Receiver:
         self.answer_headers: dict[str, str] = {}
         self.refuses: Callable[[Labels], bool] = lambda _: False
         self.confirms = False
+        self.natives = True
+        self.drops_natives = False
+        self.natives_written: int | None = None
         self.ahead = 0.0
         self.rejects = 0
         self.hangs = False
@@ -74,13 +80,21 @@ class Receiver:
         if status and not 200 <= status < 300:
             return web.Response(status=status, text=f"so it is: {request.path_qs}", headers=headers)
         samples = self._samples(request, body)
+        histograms = sum(isinstance(value, Native) for _, _, value in samples)
+        if histograms and not self.natives:
+            return web.Response(status=500, text="native histograms are disabled", headers=headers)
+        if self.drops_natives:
+            samples = [one for one in samples if not isinstance(one[2], Native)]
+            headers["X-Server-Hostname"] = "vm"
         if any(self.refuses(labels) or not self._fits(labels, at, value) for labels, at, value in samples):
             return web.Response(status=400, text=f"out of order sample, {dict(request.headers)}", headers=headers)
         for labels, at, value in samples:
             self.repeated += at in self.series.setdefault(labels, {})
             self.series[labels][at] = value
         if self.confirms:
-            headers["X-Prometheus-Remote-Write-Samples-Written"] = str(len(samples))
+            headers["X-Prometheus-Remote-Write-Samples-Written"] = str(len(samples) - histograms)
+            written = histograms if self.natives_written is None else self.natives_written
+            headers["X-Prometheus-Remote-Write-Histograms-Written"] = str(written)
         if "collector" in request.path:
             answer = ExportMetricsServiceResponse()
             answer.partial_success.rejected_data_points = self.rejects
@@ -115,24 +129,34 @@ class Receiver:
         return _written_2(REMOTE_2["Request"].FromString(data)) if self.confirms else []
 
 
+class Native(float):
+    """A native histogram, by its count."""
+
+
+def _histogram(one: Any) -> float | str:
+    return STALE if is_stale(np.array([one.sum]))[0] else Native(one.count_int)
+
+
 def _value(number: float) -> float | str:
     return STALE if is_stale(np.array([number]))[0] else number
 
 
 def _written(request: Any) -> list[Sample]:
-    return [
-        (tuple((one.name, one.value) for one in series.labels), sample.timestamp, _value(sample.value))
-        for series in request.timeseries
-        for sample in series.samples
-    ]
+    found: list[Sample] = []
+    for series in request.timeseries:
+        labels = tuple((one.name, one.value) for one in series.labels)
+        found += [(labels, sample.timestamp, _value(sample.value)) for sample in series.samples]
+        found += [(labels, one.timestamp, _histogram(one)) for one in series.histograms]
+    return found
 
 
 def _written_2(request: Any) -> list[Sample]:
-    found = []
+    found: list[Sample] = []
     for series in request.timeseries:
         texts = [request.symbols[at] for at in series.labels_refs]
         labels = tuple(zip(texts[0::2], texts[1::2], strict=True))
         found += [(labels, sample.timestamp, _value(sample.value)) for sample in series.samples]
+        found += [(labels, one.timestamp, _histogram(one)) for one in series.histograms]
     return found
 
 
@@ -144,7 +168,9 @@ def _points(data: bytes) -> list[Sample]:
             kind = metric.WhichOneof("data")
             for point in getattr(metric, kind).data_points:
                 labels = {one.key: one.value.string_value for one in point.attributes} | {"__name__": metric.name}
-                value = point.count if kind == "histogram" else point.as_double
+                of_number = kind in {"sum", "gauge"}
+                value = point.as_double if of_number else point.count
+                value = Native(value) if kind == "exponential_histogram" else value
                 at = point.time_unix_nano // 1_000_000
                 found.append((make_labels(labels), at, STALE if point.flags & 1 else value))
     return found

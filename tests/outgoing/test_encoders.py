@@ -14,16 +14,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE as CUMULATIVE
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
-from fog_aggregator.outgoing.otlp import Otlp, exponential_metric, rejected
-from fog_aggregator.outgoing.remote_write import RemoteWrite, descriptions, native_series
+from fog_aggregator.outgoing.otlp import Otlp, rejected
+from fog_aggregator.outgoing.remote_write import RemoteWrite, descriptions
 from fog_aggregator.outgoing.remote_write_2 import RemoteWrite2
-from fog_aggregator.promql.labels import NAME, Labels, make_labels
+from fog_aggregator.promql.labels import NAME, make_labels
 from fog_aggregator.promql.storage import STALE, is_stale
 from tests.outgoing.messages import REMOTE, REMOTE_2
-from utilityfog_frontend.telemetry.exposition.native import NativeHistogram, dense, spans_of
+from utilityfog_frontend.telemetry.exposition.native import dense, spans_of
 
 NOW: Final = 1_795_000_000_123
 COUNTER: Final = About(ItemKind.COUNTER, "Orders taken", "")
@@ -57,7 +56,6 @@ ITEMS: Final = [
     number("orders_total", COUNTER, kind="x" * 300, fog_path="fog/\udcff"),
 ]
 VALUES: Final = [7.0, 0.0, -0.0, 1.0, 2.0, 5.0, 3.25, 5.0, STALE]
-NATIVE: Final = NativeHistogram(3, 12, 3.5, ((-3, 1), (-2, 4), (1, 2), (9, 1)), ((0, 2),), 2)
 
 
 def remote_write(items: Sequence[Item], at: Moment) -> Any:
@@ -193,43 +191,6 @@ def test_any_values_are_written_as_protobuf_does(rows: list[tuple[str, float, in
     assert RemoteWrite2().prepare(items).message(at) == remote_write_2(items, at).SerializeToString(deterministic=True)
     encoded = Otlp((("service.name", "fog"),), "1").prepare(items).message(at)
     assert encoded == otlp(items, at).SerializeToString(deterministic=True)
-
-
-def test_native_histograms_of_remote_write() -> None:
-    """As spans and differences, byte for byte."""
-    labels: Labels = make_labels({NAME: "took", "fog_path": "fog"})
-    request = REMOTE["WriteRequest"]()
-    series = request.timeseries.add()
-    for name, value in labels:
-        series.labels.add(name=name, value=value)
-    one = series.histograms.add(count_int=12, sum=3.5, schema=3, zero_threshold=2.0**-128, zero_count_int=2)
-    one.negative_spans.add(offset=0, length=1)
-    one.negative_deltas.extend([2])
-    one.positive_spans.add(offset=-3, length=5)  # two empty buckets are shorter than another span
-    one.positive_spans.add(offset=7, length=1)
-    one.positive_deltas.extend([1, 3, -4, 0, 2, -1])
-    one.timestamp = NOW
-    assert native_series(labels, NATIVE, NOW) == request.SerializeToString(deterministic=True)
-    nothing = NativeHistogram(0, 0, 0.0)
-    request.timeseries[0].ClearField("histograms")
-    request.timeseries[0].histograms.add(count_int=0, zero_threshold=2.0**-128, zero_count_int=0, timestamp=NOW)
-    assert native_series(labels, nothing, NOW) == request.SerializeToString(deterministic=True)
-
-
-def test_exponential_histograms_of_otlp() -> None:
-    """The same buckets by numbers that are one lower, without gaps."""
-    metric = Metric(name="took", description=HISTOGRAM.help, unit="seconds")
-    metric.exponential_histogram.aggregation_temporality = CUMULATIVE
-    point = metric.exponential_histogram.data_points.add(
-        start_time_unix_nano=5_000_000, time_unix_nano=NOW * 1_000_000, count=12, sum=3.5, scale=3, zero_count=2
-    )
-    point.attributes.add(key="fog_path").value.string_value = "fog"
-    point.positive.offset, point.negative.offset = -4, -1
-    point.positive.bucket_counts.extend([1, 4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1])
-    point.negative.bucket_counts.extend([2])
-    point.zero_threshold = 2.0**-128
-    written = exponential_metric("took", HISTOGRAM, [((("fog_path", "fog"),), NATIVE, 5)], NOW)
-    assert written == metric.SerializeToString(deterministic=True)
 
 
 @given(st.dictionaries(st.integers(-50, 50), st.integers(1, 1000)))

@@ -106,6 +106,48 @@ async def test_kills_lose_nothing_and_double_nothing(
         kill()
 
 
+OBSERVED: Final = [round(1.01**n * 1e-3, 9) for n in range(1000)]
+"""From a millisecond to 20 s."""
+
+
+@pytest.mark.parametrize(
+    ("make", "is_native"),
+    [
+        pytest.param(
+            partial(Prometheus, flags=("--enable-feature=native-histograms",)), True, marks=needs_prometheus, id="takes"
+        ),
+        pytest.param(Prometheus, False, marks=needs_prometheus, id="refuses"),
+        pytest.param(VictoriaMetrics, False, marks=needs_victoria, id="VictoriaMetrics"),
+    ],
+)
+async def test_exponential_histograms_reach_receivers(
+    fog_nats: NatsServer, tmp_path: Path, make: Callable[[Path], Real], *, is_native: bool
+) -> None:
+    """One that takes native histograms has the same quantiles as we; one that does not gets buckets, from the start."""
+    collector, receiver = TelemetryCollector(), make(tmp_path)
+    histogram = collector.register_histogram("took_seconds", "Time", buckets=Exponential())
+    for value in OBSERVED:
+        histogram.observe(value)
+    sending, ask = Sending(fog_nats.url, tmp_path, receiver, "remote-write"), partial(value_of, receiver)
+    count = "histogram_count(took_seconds)" if is_native else "took_seconds_count"
+
+    async def is_there() -> bool:
+        return await ask(count) == len(OBSERVED)
+
+    with ExitStack() as stack:
+        stack.enter_context(running(receiver))
+        kill = sending.start(stack)
+        async with Agent(collector, path="fog/0/3", servers=fog_nats.url, interval=0.2):
+            await eventually(is_there, deadline=40)
+            for q in (0.1, 0.5, 0.9, 0.99):
+                theirs = await ask(f"histogram_quantile({q}, took_seconds{'' if is_native else '_bucket'})")
+                query = {"query": f"histogram_quantile({q}, took_seconds_bucket)"}
+                ours = Api(sending.address).json("/api/v1/query", query)["data"]["result"][0]["value"][1]
+                assert theirs == pytest.approx(float(ours), rel=0.045)
+                assert theirs == pytest.approx(OBSERVED[round(q * 1000)], rel=0.09)
+        kill()
+
+
 @asynccontextmanager
 async def exposing(collector: TelemetryCollector) -> AsyncIterator[tuple[str, list[str]]]:
     """Provide the address of a page of metrics, and the formats that were asked of it."""
@@ -128,7 +170,7 @@ async def exposing(collector: TelemetryCollector) -> AsyncIterator[tuple[str, li
         await runner.cleanup()
 
 
-async def value_of(prometheus: Prometheus, query: str) -> float | None:
+async def value_of(prometheus: Real, query: str) -> float | None:
     """Return the value of one series; None without any."""
     answer = await asyncio.to_thread(partial(prometheus.ask, "/api/v1/query", query=query))
     found = [one for each in answer for one in each["data"]["result"]]
@@ -150,7 +192,7 @@ async def test_a_prometheus_scrapes_protobuf(tmp_path: Path) -> None:
 global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}
 scrape_configs: [{{job_name: j, static_configs: [{{targets: ["{address}"]}}]}}]
 """
-        prometheus = Prometheus(tmp_path, "--enable-feature=native-histograms", config=config)
+        prometheus = Prometheus(tmp_path, ("--enable-feature=native-histograms",), config=config)
         ask = partial(value_of, prometheus)
 
         async def is_there() -> bool:

@@ -17,8 +17,8 @@ from fog_aggregator.service import Aggregator
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.services import config, serving
-from tests.outgoing.receiving import STALE, Receiver, receiving
-from utilityfog_frontend.telemetry import TelemetryCollector
+from tests.outgoing.receiving import STALE, Native, Receiver, receiving
+from utilityfog_frontend.telemetry import Exponential, TelemetryCollector
 
 STEP: Final = 0.2
 NAME: Final = "fog_aggregator_outgoing_samples_total"
@@ -51,6 +51,7 @@ async def node(server: NatsServer) -> AsyncIterator[TelemetryCollector]:
     collector = TelemetryCollector()
     collector.register_counter("orders_total", "Orders", ["kind"]).labels(kind="pizza").increment(3)
     collector.register_histogram("took_seconds", "Time", buckets=(0.5, 1.0)).observe(0.7)
+    collector.register_histogram("waited_seconds", "Time", buckets=Exponential()).observe(0.7)
     async with Agent(collector, path="fog/0/3", servers=server.url, interval=0.1):
         yield collector
 
@@ -91,10 +92,36 @@ async def test_numbers_reach_a_receiver(fog_nats: NatsServer, tmp_path: Path, pr
         assert last == STALE, labels
         assert STALE not in values
     names = {dict(labels)["__name__"] for labels in taking.series}
+    assert "waited_seconds" in names
+    waited = [own for labels, own in taking.series.items() if ("__name__", "waited_seconds") in labels]
+    assert {type(value) for own in waited for value in own.values()} == {Native, str}
+    assert not any(name.startswith("waited_seconds_") for name in names)
     assert ("took_seconds" if protocol == "otlp" else "took_seconds_bucket") in names
     assert not taking.repeated
     assert taking.headers[-1]["Authorization"] == "Bearer s3cret"
     assert taking.headers[-1]["X-Scope-OrgID"] == "fog"
+
+
+@pytest.mark.parametrize("how", ["option", "refused", "dropped", "unconfirmed"])
+async def test_receivers_without_native_histograms_get_buckets(fog_nats: NatsServer, tmp_path: Path, how: str) -> None:
+    """Whether the file says so, or they do, in whatever way; of no histogram a step is lost."""
+    async with receiving() as taking, node(fog_nats):
+        keys: dict[str, str] = {}
+        if how == "option":
+            keys["native_histograms"] = "false"
+        elif how == "dropped":
+            taking.drops_natives = True
+        elif how == "refused":
+            taking.natives = False
+        else:
+            taking.confirms, keys["protocol"] = True, '"remote-write-2"'
+            taking.natives_written = 0
+        async with sending(fog_nats, write(tmp_path, taking, **keys)) as aggregator:
+            await eventually(lambda: taking.has("waited_seconds_count", 5), deadline=20)
+            assert not counted(aggregator, NAME, result="refused")
+    by_name = {dict(labels)["__name__"]: own for labels, own in taking.series.items()}
+    assert by_name["waited_seconds_count"].keys() == by_name["orders_total"].keys()
+    assert how == "unconfirmed" or "waited_seconds" not in by_name
 
 
 async def test_a_receiver_that_fails_loses_nothing(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -149,6 +176,12 @@ def write_several(folder: Path, **receivers: str) -> str:
     return str(file)
 
 
+def lags(aggregator: Aggregator) -> list[str]:
+    """Return the receivers that something is sent to."""
+    [lag] = [one for one in aggregator.network.own.collect() if one.family.name == LAG]
+    return [dict(one.labels)["receiver"] for one in lag.series]
+
+
 async def test_receivers_change_without_a_restart(
     fog_nats: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,11 +204,27 @@ async def test_receivers_change_without_a_restart(
             requests, had = len(taking.headers), len(coming.values("orders_total"))
             await eventually(lambda: len(coming.values("orders_total")) >= had + 3, deadline=20)
             assert len(taking.headers) == requests
-            [lag] = [one for one in aggregator.network.own.collect() if one.family.name == LAG]
-            assert [dict(one.labels) for one in lag.series] == [{"receiver": "other"}]
+            assert lags(aggregator) == ["other"]
     [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
     assert STALE not in own.values()
     assert {later - earlier for earlier, later in pairwise(sorted(own))} == {round(STEP * 1000)}
+
+
+async def test_the_last_receiver_can_go_and_come_back(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """An empty list says so; an empty file does not."""
+    file = tmp_path / "receivers.toml"
+    async with receiving() as taking, node(fog_nats):
+        file.write_text("receiver = []")
+        async with sending(fog_nats, str(file)) as aggregator:
+            assert await aggregator.reload() == ""
+            write(tmp_path, taking)
+            assert await aggregator.reload() == ""
+            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+            file.write_text("")
+            assert "receiver = [] for none" in await aggregator.reload()
+            file.write_text("receiver = []")
+            assert await aggregator.reload() == ""
+            await eventually(lambda: not lags(aggregator), deadline=20)
 
 
 async def test_a_receiver_that_knows_no_2_gets_1(fog_nats: NatsServer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -13,6 +14,8 @@ _LATER: Final = frozenset({408, 425, 429})
 _REFUSED: Final = frozenset({400, 409, 422})
 """400 of most; 409 of Thanos; 422 of a few."""
 _TOO_LARGE: Final = 413
+_NO_NATIVES: Final = re.compile(r"native histograms? (are |is )?(disabled|not (enabled|supported))", re.IGNORECASE)
+"""The words of Prometheus, which answers 500 with them, and of others."""
 
 
 class Verdict(Enum):
@@ -40,6 +43,8 @@ class Answer:
         retry_after: Seconds after which it wants to be asked again; None where it does not say.
         date: The receiver's time, unix seconds; None where it does not say.
         written: How many samples it says it has written; None where it does not say.
+        histograms: The same of native histograms.
+        drops_natives: It takes native histograms without a word, and stores none.
         rejected: How many points it has left out of what it took.
     """
 
@@ -48,6 +53,8 @@ class Answer:
     retry_after: float | None = None
     date: float | None = None
     written: int | None = None
+    histograms: int | None = None
+    drops_natives: bool = False
     rejected: int = 0
 
     @property
@@ -61,6 +68,13 @@ class Answer:
         if status in _REFUSED:
             return Verdict.REFUSED
         return Verdict.TOO_LARGE if status == _TOO_LARGE else Verdict.UNUSABLE
+
+    @property
+    def lacks_natives(self) -> bool:
+        """Whether native histograms were sent in vain."""
+        if self.verdict is Verdict.TAKEN:
+            return self.drops_natives or (self.written is not None and not self.histograms)
+        return _NO_NATIVES.search(self.text) is not None
 
     @property
     def is_fault(self) -> bool:

@@ -5,13 +5,21 @@ Encoders prepare the bytes of items that stay the same (labels, names) once, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from itertools import accumulate
+from types import MappingProxyType
+from typing import Final, Protocol, TypeAlias
 
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import Floats
+
+_BESIDE_BOUNDS: Final = 3
+"""The values of a histogram beside those of finite bounds: the last bucket, the sum, the count."""
+Schemas: TypeAlias = Mapping[str, int]
+"""Schemas of exponential histograms, by metric."""
+NO_SCHEMAS: Final[Schemas] = MappingProxyType({})
 
 
 class ItemKind(Enum):
@@ -20,6 +28,8 @@ class ItemKind(Enum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
+    EXPONENTIAL = "exponential_histogram"
+    """Sent as a native histogram: one series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Item:
         name: The metric's name; of a histogram without the ends that its series have.
         labels: The labels that all its series share, without the name.
         about: The metric's description.
-        rows: The series: of a histogram its buckets, ascending, then the sum and the count.
+        rows: The series: of a histogram its buckets, ascending, then the sum and the count; of a native one itself.
         bounds: Of a histogram: the finite bounds of its buckets.
     """
 
@@ -55,6 +65,21 @@ class Item:
     rows: tuple[Labels, ...]
     bounds: tuple[float, ...] = ()
 
+    @property
+    def is_native(self) -> bool:
+        """Whether it is sent as a native histogram."""
+        return self.about.kind is ItemKind.EXPONENTIAL
+
+    @property
+    def value_count(self) -> int:
+        """How many values of the history it has at a step."""
+        return len(self.bounds) + _BESIDE_BOUNDS if self.is_native else len(self.rows)
+
+    @property
+    def series(self) -> Labels:
+        """The labels of one series, by which it is known: they stay while buckets come and go."""
+        return self.rows[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -62,13 +87,15 @@ class Moment:
 
     Attributes:
         time: Of the step, milliseconds since 1970.
-        values: One for each row of each item, in order; `STALE` for a series that has ended.
+        values: All that each item has in the history, in order; `STALE` for a series that has ended.
         starts: When each item began to count, milliseconds since 1970; 0 where that is not known.
+        schemas: The schemas that exponential histograms are sent with.
     """
 
     time: int
     values: Floats
     starts: Sequence[int]
+    schemas: Schemas = field(default_factory=dict)
 
 
 class Prepared(Protocol):
@@ -88,3 +115,8 @@ class Encoder(Protocol):
 def row_count(items: Sequence[Item]) -> int:
     """Return how many series items have together."""
     return sum(len(item.rows) for item in items)
+
+
+def value_places(items: Sequence[Item]) -> list[int]:
+    """Return the place of the first value of each item, and where the values end."""
+    return [0, *accumulate(item.value_count for item in items)]

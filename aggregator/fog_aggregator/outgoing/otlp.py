@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from struct import Struct
 from typing import Final, Protocol
 
 import numpy as np
 
-from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
+from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment, value_places
+from fog_aggregator.outgoing.natives import ENDED, Natives
 from fog_aggregator.outgoing.remote_write import eights
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import Floats, is_stale
@@ -50,20 +50,19 @@ class Otlp:
         places: dict[tuple[str, About], list[int]] = {}
         for place, item in enumerate(items):
             places.setdefault((item.name, item.about), []).append(place)
-        rows = [0, *accumulate(len(item.rows) for item in items)]
+        rows = value_places(items)
         metrics: list[_Metric] = []
         for (name, about), own in places.items():
             first = np.array([rows[place] for place in own], np.int64)
             points = [items[place] for place in own]
-            kind = _Histograms if about.kind is ItemKind.HISTOGRAM else _Numbers
-            metrics.append(_Metric(_described(name, about), kind(about.kind, points, first), own))
+            metrics.append(_Metric(_described(name, about), _points(about.kind, points, first), own))
         return PreparedOtlp(self._resource, self._scope, metrics)
 
 
 class _Points(Protocol):
     """The points of one metric."""
 
-    def written(self, values: Floats, time: bytes, starts: Sequence[int]) -> bytes:
+    def written(self, moment: Moment, starts: Sequence[int]) -> bytes:
         """Return the field `data` of the metric."""
 
 
@@ -98,11 +97,10 @@ class PreparedOtlp:
 
     def message(self, moment: Moment) -> bytes:
         """Return the body of a request, not compressed yet."""
-        time = _FIXED.pack(moment.time * _NANOS)
         metrics = []
         for one in self._metrics:
             starts = [moment.starts[place] * _NANOS for place in one.places]
-            metrics.append(wire.block(2, one.head + one.points.written(moment.values, time, starts)))
+            metrics.append(wire.block(2, one.head + one.points.written(moment, starts)))
         return wire.block(1, self._resource + wire.block(2, self._scope + b"".join(metrics)))
 
 
@@ -116,12 +114,11 @@ class _Numbers:
         self._starts: Sequence[int] = ()
         self._heads: list[bytes] = []
 
-    def written(self, values: Floats, time: bytes, starts: Sequence[int]) -> bytes:
+    def written(self, moment: Moment, starts: Sequence[int]) -> bytes:
         """Return the field `sum` or `gauge`."""
         if starts != self._starts or not self._heads:
             self._starts, self._heads = starts, [self._head(*one) for one in zip(self._attributes, starts, strict=True)]
-        own = values[self._rows]
-        time = wire.key(3, wire.FIXED64) + time
+        own, time = moment.values[self._rows], _time(moment)
         pieces: list[bytes] = [time + wire.key(4, wire.FIXED64)] * (4 * len(own))
         pieces[0::4] = self._heads
         pieces[2::4] = eights(own)
@@ -141,19 +138,18 @@ class _Numbers:
 class _Histograms:
     """Points of histograms with buckets of their own bounds."""
 
-    def __init__(self, kind: ItemKind, items: Sequence[Item], rows: np.ndarray) -> None:
-        del kind
+    def __init__(self, items: Sequence[Item], rows: np.ndarray) -> None:
         self._first = rows.tolist()
         self._bounds = [item.bounds for item in items]
         self._bound_bytes = [wire.block(7, np.array(one, "<f8").tobytes()) if one else b"" for one in self._bounds]
         self._attributes = [_attributes(9, item.labels) for item in items]
 
-    def written(self, values: Floats, time: bytes, starts: Sequence[int]) -> bytes:
+    def written(self, moment: Moment, starts: Sequence[int]) -> bytes:
         """Return the field `histogram`."""
-        points = []
+        points, time = [], _time(moment)
         for place, first in enumerate(self._first):
-            own = values[first : first + len(self._bounds[place]) + 3]
-            began = _start(starts[place]) + wire.key(3, wire.FIXED64) + time
+            own = moment.values[first : first + len(self._bounds[place]) + 3]
+            began = _start(starts[place]) + time
             if is_stale(own).any():
                 point = began + self._attributes[place] + wire.integer(10, _NO_VALUE)
             else:
@@ -168,15 +164,32 @@ class _Histograms:
         return wire.fixed(4, int(own[-1])) + wire.double_always(5, float(own[-2])) + wire.block(6, counts)
 
 
-def exponential_metric(
-    name: str, about: About, points: Sequence[tuple[Labels, NativeHistogram, int]], time: int
-) -> bytes:
-    """Return the message `Metric` of exponential histograms: labels, values and start, in milliseconds as `time`."""
-    written = b"".join(wire.block(1, _exponential(*point, time)) for point in points)
-    return _described(name, about) + wire.block(10, written + _CUMULATIVE)
+class _Exponentials:
+    """Points of exponential histograms."""
+
+    def __init__(self, items: Sequence[Item], rows: np.ndarray) -> None:
+        self._natives = Natives(items, range(len(items)), rows.tolist())
+        self._attributes = [_attributes(1, item.labels) for item in items]
+
+    def written(self, moment: Moment, starts: Sequence[int]) -> bytes:
+        """Return the field `exponential_histogram`."""
+        points = zip(self._attributes, starts, self._natives.values(moment), strict=True)
+        written = (
+            wire.block(1, attributes + _exponential(native, moment, start)) for attributes, start, native in points
+        )
+        return wire.block(10, b"".join(written) + _CUMULATIVE)
 
 
-def _exponential(labels: Labels, native: NativeHistogram, start: int, time: int) -> bytes:
+def _points(kind: ItemKind, items: Sequence[Item], rows: np.ndarray) -> _Points:
+    """Return the points of a metric."""
+    if kind is ItemKind.EXPONENTIAL:
+        return _Exponentials(items, rows)
+    return _Histograms(items, rows) if kind is ItemKind.HISTOGRAM else _Numbers(kind, items, rows)
+
+
+def _exponential(native: NativeHistogram, moment: Moment, start: int) -> bytes:
+    if native is ENDED:
+        return _start(start) + _time(moment) + wire.integer(10, _NO_VALUE)
     sides = []
     for field, buckets in ((8, native.positive), (9, native.negative)):
         offset, counts = dense(buckets)
@@ -184,9 +197,8 @@ def _exponential(labels: Labels, native: NativeHistogram, start: int, time: int)
             sides.append(wire.block(field, wire.signed(1, offset) + wire.packed(2, counts)))
     return b"".join(
         (
-            _attributes(1, labels),
-            wire.fixed(2, start * _NANOS),
-            wire.fixed(3, time * _NANOS),
+            _start(start),
+            _time(moment),
             wire.fixed(4, native.count),
             wire.double_always(5, native.sum),
             wire.signed(6, native.schema),
@@ -217,6 +229,10 @@ def _described(name: str, about: About) -> bytes:
 
 def _start(nanos: int) -> bytes:
     return wire.fixed(2, nanos)
+
+
+def _time(moment: Moment) -> bytes:
+    return wire.key(3, wire.FIXED64) + _FIXED.pack(moment.time * _NANOS)
 
 
 def rejected(answer: bytes) -> tuple[int, str]:

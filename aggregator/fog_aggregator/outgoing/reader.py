@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,17 @@ import numpy as np
 from fog_aggregator.history.finding import Piece
 from fog_aggregator.history.step import Depth
 from fog_aggregator.history.store import HistoryStore
-from fog_aggregator.outgoing.items import Encoder, Item, Moment, Prepared, row_count
+from fog_aggregator.outgoing.items import (
+    NO_SCHEMAS,
+    Encoder,
+    Item,
+    Moment,
+    Prepared,
+    Schemas,
+    row_count,
+    value_places,
+)
+from fog_aggregator.outgoing.natives import Natives, divided, with_schemas
 from fog_aggregator.outgoing.series import Described, LevelSeries, Selectors
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import STALE, Floats, Ints
@@ -23,6 +33,8 @@ MOST_SERIES: Final = 2_000
 MOST_BYTES: Final = 900_000
 """Bytes of labels of a request: with values and lengths about a million."""
 _OF_PART: Final = 1_000
+_OF_BUCKET: Final = 6
+"""Bytes of a native histogram's bucket, at most but for very large counts."""
 _HASH_BITS: Final = 32
 
 
@@ -54,7 +66,7 @@ class PartOfStep:
     items: Sequence[Item]
     moment: Moment
     prepared: Prepared | None = None
-    _rows: list[int] = field(default_factory=list)
+    _places: list[int] = field(default_factory=list)
 
     def message(self, encoder: Encoder, first: int, stop: int) -> bytes:
         """Return the body of a request of some of the items, not compressed yet."""
@@ -67,13 +79,30 @@ class PartOfStep:
         return PartOfStep(self.items[first:stop], self._moment(first, stop))
 
     def _moment(self, first: int, stop: int) -> Moment:
-        rows = self._rows or [0, *accumulate(len(item.rows) for item in self.items)]
-        own = self.moment.values[rows[first] : rows[stop]]
-        return Moment(self.moment.time, own, list(self.moment.starts)[first:stop])
+        places = self._places or value_places(self.items)
+        own = self.moment.values[places[first] : places[stop]]
+        return replace(self.moment, values=own, starts=list(self.moment.starts)[first:stop])
 
     def series(self, first: int, stop: int) -> int:
         """Return how many series some of the items have."""
         return row_count(self.items[first:stop])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Cut:
+    """A part without its values.
+
+    Attributes:
+        items: The items.
+        prepared: Their bytes.
+        places: The place of the first value of each, and where the values end.
+        natives: The native histograms among them.
+    """
+
+    items: list[Item]
+    prepared: Prepared
+    places: list[int]
+    natives: Natives
 
 
 @dataclass(eq=False, slots=True)
@@ -84,13 +113,13 @@ class _Level:
         depth: Its number.
         series: Its series.
         numbers: The series of the last step.
-        parts: The items of each part, with their bytes.
+        parts: Its parts.
     """
 
     depth: Depth
     series: LevelSeries
     numbers: Ints
-    parts: list[tuple[list[Item], Prepared]] = field(default_factory=list)
+    parts: list[_Cut] = field(default_factory=list)
 
 
 class StepReader:
@@ -101,23 +130,28 @@ class StepReader:
         choice: The part of the numbers that is read.
         encoder: Prepares the bytes of items.
         describe: Tells what is known of metrics.
+
+    Attributes:
+        schemas: The schemas of exponential histograms at the step that was read last.
     """
 
     def __init__(
         self, store: HistoryStore, choice: Choice, encoder: Encoder, describe: Callable[[], Described]
     ) -> None:
+        self.schemas: Schemas = {}
         self._store = store
         self._choice = choice
         self._encoder = encoder
         self._describe = describe
         self._levels: dict[Depth, _Level] = {}
 
-    def step(self, time: int, lock: AbstractContextManager[object]) -> list[PartOfStep]:
+    def step(self, time: int, lock: AbstractContextManager[object], schemas: Schemas = NO_SCHEMAS) -> list[PartOfStep]:
         """Read a step. Takes long.
 
         Args:
             time: Of the step.
             lock: Held while the store is looked at, and not while values are read.
+            schemas: The lowest schema that each exponential histogram was sent with.
         """
         described = self._describe()
         with lock:
@@ -131,15 +165,18 @@ class StepReader:
                 )
                 for level in levels
             ]
-        parts: list[PartOfStep] = []
+        read: list[tuple[_Level, Moment]] = []
         for level, fresh, pieces, began in found:
             series = level.series
             series.grow(fresh)
             numbers, values = _values(time, pieces, series.numbers, series.size)
             if not np.array_equal(numbers, level.numbers):
                 level.numbers, level.parts = numbers, self._cut(series, numbers, level.parts)
-            parts += _parts(level.parts, Moment(time, values, _starts(began, numbers, time).tolist()))
-        return parts
+            read.append((level, Moment(time, values, _starts(began, numbers, time).tolist())))
+            schemas = _with_schemas(schemas, level.parts, values)
+        self.schemas = schemas
+        parts = (_parts(level.parts, replace(moment, schemas=schemas)) for level, moment in read)
+        return [part for some in parts for part in some]
 
     def _follow(self, depth: Depth, described: Described) -> _Level | None:
         """Return a level as it was at the last step; anew when numbers or what is known of metrics have changed."""
@@ -152,22 +189,21 @@ class StepReader:
             level = self._levels[depth] = _Level(depth, series, np.zeros(0, np.int64))
         return level
 
-    def _cut(
-        self, series: LevelSeries, numbers: Ints, before: Sequence[tuple[list[Item], Prepared]]
-    ) -> list[tuple[list[Item], Prepared]]:
+    def _cut(self, series: LevelSeries, numbers: Ints, before: Sequence[_Cut]) -> list[_Cut]:
         """Cut items into parts by their hashes, so that a newcomer changes one of them alone."""
-        bits = max(0, (len(numbers) // _OF_PART).bit_length())
+        bits = max(0, (series.count(numbers) // _OF_PART).bit_length())
         buckets = series.hashes_of(numbers) >> (_HASH_BITS - bits)
-        known = {id(items[0]): (items, prepared) for items, prepared in before}
-        parts = []
+        known = {id(part.items[0]): part for part in before}
+        parts: list[_Cut] = []
         edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(numbers)]
         for begin, end in pairwise(edges):
             for items in _fitting(series.items(numbers[begin:end].tolist())):
                 same = known.get(id(items[0]))
-                if same is not None and len(same[0]) == len(items) and all(map(_is, same[0], items)):
+                if same is not None and len(same.items) == len(items) and all(map(_is, same.items, items)):
                     parts.append(same)
                 else:
-                    parts.append((items, self._encoder.prepare(items)))
+                    natives = divided(items)[1]
+                    parts.append(_Cut(items, self._encoder.prepare(items), value_places(items), natives))
         return parts
 
 
@@ -182,6 +218,7 @@ def _fitting(items: Sequence[Item]) -> list[list[Item]]:
     for item in items:
         rows = len(item.rows)
         length = sum(len(name) + len(value) + 6 for row in item.rows for name, value in row)
+        length += _OF_BUCKET * len(item.bounds) if item.is_native else 0
         if not parts or series + rows > MOST_SERIES or size + length > MOST_BYTES:
             parts.append([])
             series = size = 0
@@ -216,13 +253,20 @@ def _starts(began: Floats, numbers: Ints, time: int) -> Ints:
     return starts
 
 
-def _parts(parts: Sequence[tuple[list[Item], Prepared]], moment: Moment) -> list[PartOfStep]:
+def _with_schemas(schemas: Schemas, parts: Sequence[_Cut], values: Floats) -> Schemas:
+    first = 0
+    for part in parts:
+        schemas = with_schemas(schemas, part.natives, values[first : first + part.places[-1]])
+        first += part.places[-1]
+    return schemas
+
+
+def _parts(parts: Sequence[_Cut], moment: Moment) -> list[PartOfStep]:
     """Give each part its values."""
-    found, row, starts = [], 0, list(moment.starts)
-    for items, prepared in parts:
-        rows = [0, *accumulate(len(item.rows) for item in items)]
-        own = moment.values[row : row + rows[-1]]
-        first = [starts[row + at] for at in rows[:-1]]
-        found.append(PartOfStep(items, Moment(moment.time, own, first), prepared, rows))
-        row += rows[-1]
+    found, first, starts = [], 0, list(moment.starts)
+    for part in parts:
+        own = moment.values[first : first + part.places[-1]]
+        began = [starts[first + after - 1] for after in part.places[1:]]
+        found.append(PartOfStep(part.items, replace(moment, values=own, starts=began), part.prepared, part.places))
+        first += part.places[-1]
     return found

@@ -99,6 +99,7 @@ class Receiver:
         max_age: Seconds after which a step is too old to be sent.
         timeout: Seconds for one request.
         end_at_stop: Whether all series end for the receiver when the aggregator is stopped in good order.
+        native_histograms: Whether exponential histograms go out as native ones.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Receiver:
     max_age: float = 3000.0
     timeout: float = 30.0
     end_at_stop: bool = True
+    native_histograms: bool = True
 
 
 def parse_receivers(text: str, file: str) -> tuple[Receiver, ...]:
@@ -123,11 +125,13 @@ def parse_receivers(text: str, file: str) -> tuple[Receiver, ...]:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ReceiversError(f"{file}: {error}") from None
-    tables = content.pop("receiver", [])
+    tables = content.pop("receiver", None)
     if content or not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-        raise ReceiversError(f"{file}: write one table [[receiver]] for each receiver, and nothing beside them")
-    if not 0 < len(tables) <= MOST_RECEIVERS:
-        raise ReceiversError(f"{file}: it has {len(tables)} tables [[receiver]]; write 1 to {MOST_RECEIVERS}")
+        raise ReceiversError(
+            f"{file}: write one table [[receiver]] for each receiver, and nothing beside them; receiver = [] for none"
+        )
+    if len(tables) > MOST_RECEIVERS:
+        raise ReceiversError(f"{file}: it has {len(tables)} tables [[receiver]]; write {MOST_RECEIVERS} at most")
     found = []
     for number, table in enumerate(tables, 1):
         try:
@@ -301,5 +305,6 @@ _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "max_age": _seconds(_LONGEST_AGE),
     "timeout": _seconds(_LONGEST_TIMEOUT),
     "end_at_stop": _switch,
+    "native_histograms": _switch,
 } | dict.fromkeys((one.name for one in fields(Access)), _text)
 """A check for each key."""

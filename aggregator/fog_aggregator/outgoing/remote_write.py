@@ -13,7 +13,9 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
+from fog_aggregator.outgoing.natives import Natives, divided
 from fog_aggregator.promql.labels import Labels
+from fog_aggregator.promql.storage import Ints
 from utilityfog_frontend.telemetry.exposition import wire
 from utilityfog_frontend.telemetry.exposition.native import NativeHistogram, spans_of
 
@@ -24,8 +26,8 @@ _NUMBER_BYTES: Final = 1 + 8
 """A value with the key before it; a value of zero is left out."""
 
 
-_TYPES: Final = {ItemKind.COUNTER: 1, ItemKind.GAUGE: 2, ItemKind.HISTOGRAM: 3}
-"""The numbers of `MetricMetadata.MetricType`."""
+TYPES: Final = {ItemKind.COUNTER: 1, ItemKind.GAUGE: 2, ItemKind.HISTOGRAM: 3, ItemKind.EXPONENTIAL: 3}
+"""The numbers of `MetricMetadata.MetricType`, the same in 2.0."""
 _MOST_PAIRS: Final = 16_384
 """Pairs of a name and a value whose bytes are remembered: most stand in very many series."""
 
@@ -35,18 +37,25 @@ class RemoteWrite:
 
     def prepare(self, items: Sequence[Item]) -> PreparedWrite:
         """Make the bytes that stay the same."""
-        return PreparedWrite([label_bytes(row) for item in items for row in item.rows])
+        plain, natives = divided(items)
+        labels = [label_bytes(row) for item in items if not item.is_native for row in item.rows]
+        return PreparedWrite(labels, plain, natives)
 
 
 class PreparedWrite:
     """Series whose labels are bytes.
 
     Args:
-        labels: The labels of each, as fields of `TimeSeries`.
+        labels: The labels of each that has a sample, as fields of `TimeSeries`.
+        plain: The places of their values.
+        natives: The others, which are native histograms.
     """
 
-    def __init__(self, labels: Sequence[bytes]) -> None:
+    def __init__(self, labels: Sequence[bytes], plain: Ints, natives: Natives) -> None:
         self._labels = labels
+        self._plain = plain
+        self._natives = natives
+        self._native_labels = [label_bytes(item.series) for item in natives.items]
         self._heads: list[bytes] = []
         self._heads_of_zero: dict[int, bytes] = {}
         self._time_bytes = 0
@@ -56,11 +65,14 @@ class PreparedWrite:
         time = wire.integer(2, moment.time)
         if len(time) != self._time_bytes:
             self._frame(len(time))
+        values = moment.values[self._plain]
         pieces: list[bytes] = [time] * (3 * len(self._labels))
         pieces[0::3] = self._heads
-        pieces[1::3] = eights(moment.values)
-        for row in np.flatnonzero(moment.values.view(np.int64) == 0).tolist():
+        pieces[1::3] = eights(values)
+        for row in np.flatnonzero(values.view(np.int64) == 0).tolist():
             pieces[3 * row], pieces[3 * row + 1] = self._head_of_zero(row), b""
+        for labels, native in zip(self._native_labels, self._natives.values(moment), strict=True):
+            pieces.append(wire.block(1, labels + wire.block(4, native_message(native, moment.time))))
         return b"".join(pieces)
 
     def _frame(self, time_bytes: int) -> None:
@@ -84,7 +96,7 @@ def descriptions(metrics: Mapping[str, About]) -> bytes:
 
 def _description(name: str, about: About) -> bytes:
     words = wire.text(2, name) + wire.text(4, about.help) + wire.text(5, about.unit)
-    return wire.integer(1, _TYPES[about.kind]) + words
+    return wire.integer(1, TYPES[about.kind]) + words
 
 
 def eights(values: np.ndarray) -> list[bytes]:
@@ -108,11 +120,6 @@ def label_bytes(labels: Labels) -> bytes:
 def _label(pair: tuple[str, str]) -> bytes:
     name, value = pair
     return wire.block(1, wire.text(1, name) + wire.text(2, value))
-
-
-def native_series(labels: Labels, native: NativeHistogram, time: int) -> bytes:
-    """Return the field `timeseries` of a native histogram at a time in milliseconds."""
-    return wire.block(1, label_bytes(labels) + wire.block(4, native_message(native, time)))
 
 
 def native_message(native: NativeHistogram, time: int, start: int = 0) -> bytes:

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from fog_aggregator.core.saved import Saved, as_count
+from fog_aggregator.core.saved import DamagedError, Saved, as_count, as_integer, as_mapping, as_text
 from fog_aggregator.outgoing.answers import Answer, Verdict
+from fog_aggregator.outgoing.items import NO_SCHEMAS, Schemas
+from fog_schema.limits import MAX_SCHEMA, MIN_SCHEMA
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
@@ -99,6 +101,12 @@ class Result:
     lost: tuple[int, int] = (0, 0)
 
 
+def _as_schema(value: Any) -> int:
+    if not MIN_SCHEMA <= as_integer(value) <= MAX_SCHEMA:
+        raise DamagedError(f"{value!r} is no schema")
+    return int(value)
+
+
 class Pauses:
     """The pauses of a sender, which grow while a receiver takes nothing.
 
@@ -108,11 +116,12 @@ class Pauses:
     Attributes:
         until: When the last one ends.
         streak: How many requests were not taken since one was.
+        taken: How many were taken.
     """
 
     def __init__(self, draw: Callable[[], float]) -> None:
         self.until = 0.0
-        self.streak = 0
+        self.streak = self.taken = 0
         self._draw = draw
 
     def length(self, failures: int) -> float:
@@ -122,7 +131,7 @@ class Pauses:
 
     def end(self) -> None:
         """End them: something was taken."""
-        self.until, self.streak = 0.0, 0
+        self.until, self.streak, self.taken = 0.0, 0, self.taken + 1
 
 
 class Size:
@@ -163,6 +172,8 @@ class Sending:
         mistaken: The last step that a clock had begun that was set back, milliseconds.
         step: The step that is being sent; 0 for none.
         trouble: Why nothing is taken; empty when something is.
+        schemas: The lowest schema that each exponential histogram was sent with, part of the checkpoint: a receiver
+            takes a higher one for a new beginning.
         pauses: The pauses between requests.
         size: How much the receiver takes at once.
     """
@@ -174,20 +185,23 @@ class Sending:
         self.mistaken = 0
         self.step = 0
         self.trouble = ""
+        self.schemas: Schemas = NO_SCHEMAS
         self.size = Size()
         self.pauses = Pauses(draw)
         self._queue: deque[Batch] = deque()
         self._under_way = 0
-        self._taken = 0
         self._clock: float | None = None
 
     def image(self) -> Saved:
         """Return the last step that is done."""
-        return Saved({"cursor": self.cursor})
+        return Saved({"cursor": self.cursor, "schemas": dict(self.schemas)})
 
     def restore(self, saved: Saved) -> None:
         """Go on after that step."""
         self.cursor = saved.value("cursor", as_count)
+        if "schemas" in saved.plain:  # a checkpoint of before has none
+            found = saved.value("schemas", as_mapping)
+            self.schemas = {as_text(name): _as_schema(schema) for name, schema in found.items()}
 
     def set_back(self, at: int) -> bool:
         """Go on with the steps from a moment on, as the clock was wrong; tell whether any had begun.
@@ -281,14 +295,13 @@ class Sending:
             self.size.too_large(batch.stop - batch.first)
         is_at_fault = verdict is Verdict.LATER and self._is_at_fault(batch, answer)
         if is_at_fault:
-            batch.taken_before = self._taken
+            batch.taken_before = self.pauses.taken
         if verdict in (Verdict.REFUSED, Verdict.TOO_LARGE) or is_at_fault:
             return self._refused(batch, verdict)
         self._wait(batch, answer, now)
         return Result(verdict)
 
     def _took(self, batch: Batch) -> Result:
-        self._taken += 1
         self.pauses.end()
         if batch.probes:  # the receiver has nothing later of this item: so it may take the others
             batch.probes, batch.is_probed = (), True
@@ -319,9 +332,9 @@ class Sending:
         if not answer.is_fault:
             return False
         if not batch.failures:
-            batch.taken_before = self._taken
+            batch.taken_before = self.pauses.taken
         batch.failures += 1
-        return batch.failures >= FAILURES and self._taken > batch.taken_before
+        return batch.failures >= FAILURES and self.pauses.taken > batch.taken_before
 
     def _wait(self, batch: Batch, answer: Answer, now: float) -> None:
         """Put a batch back for later; the other ones too when the receiver takes none of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zlib import crc32
 
@@ -18,6 +18,7 @@ from fog_aggregator.promql.storage import Ints
 BUCKET: Final = "le"
 _ENDS: Final = {"_bucket": 0, "_sum": 1, "_count": 2}
 """The ends of the names of a histogram's series, in the order in which they are sent."""
+_OF_BUCKETS: Final = (ItemKind.HISTOGRAM, ItemKind.EXPONENTIAL)
 _COUNTER, _GAUGE = About(ItemKind.COUNTER), About(ItemKind.GAUGE)
 
 Selectors = Sequence[Sequence[Matcher]]
@@ -27,11 +28,25 @@ Described = Mapping[str, About]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The place of a series: the group of those that are one item, and its order there."""
+    """The place of a series: the group of those that are one item, its order there, and whether that is one series."""
 
     group: int
     bound: float
     end: int
+    is_native: bool
+
+
+def with_buckets(described: Described) -> Described:
+    """Return the descriptions for a receiver without native histograms: all have buckets."""
+    return {
+        name: replace(about, kind=ItemKind.HISTOGRAM) if about.kind is ItemKind.EXPONENTIAL else about
+        for name, about in described.items()
+    }
+
+
+def chooses_buckets(selectors: Selectors) -> bool:
+    """Tell whether selectors choose some buckets of histograms: these have no other form then."""
+    return any(matcher.name == BUCKET for matchers in selectors for matcher in matchers)
 
 
 class LevelSeries:
@@ -89,6 +104,12 @@ class LevelSeries:
         """Return a number for each series that is the same for the series of an item, and in every run."""
         return np.array([self._hashes[self._places[number].group] for number in numbers.tolist()], np.int64)
 
+    def count(self, numbers: Ints) -> int:
+        """Return how many series some series are for the receiver: a native histogram is one."""
+        places = [self._places[number] for number in numbers.tolist()]
+        natives = {place.group for place in places if place.is_native}
+        return sum(not place.is_native for place in places) + len(natives)
+
     def items(self, numbers: Sequence[int]) -> list[Item]:
         """Return the items of some series, which stand in the order of `numbers`."""
         found: list[Item] = []
@@ -121,13 +142,13 @@ class LevelSeries:
         if group is None:
             group = self._groups[shared] = len(self._hashes)
             self._hashes.append(crc32(repr(shared).encode(errors="replace")))
-        return _Place(group, bound, end)
+        return _Place(group, bound, end, bool(base) and self._described[base].kind is ItemKind.EXPONENTIAL)
 
     def _base(self, name: str) -> tuple[str, int]:
         """Return the histogram that a series is of, and which of its ends; empty for no histogram."""
         for end, place in _ENDS.items():
             about = self._described.get(base := name.removesuffix(end)) if name.endswith(end) else None
-            if about is not None and about.kind is ItemKind.HISTOGRAM:
+            if about is not None and about.kind in _OF_BUCKETS:
                 return base, place
         return "", 0
 
@@ -152,7 +173,9 @@ class LevelSeries:
             return [self._item([one], _COUNTER, "", ()) for one in labels]
         else:
             bounds = tuple(self._places[number].bound for number in numbers[:-3])
-            item = self._item(labels, self._described[base], base, bounds)
+            about = self._described[base]
+            own = [_renamed(labels[-1], base)] if about.kind is ItemKind.EXPONENTIAL else labels
+            item = self._item(own, about, base, bounds)
         self._items[group] = (numbers, item)
         return [item]
 
@@ -166,6 +189,10 @@ class LevelSeries:
     def _about(self, name: str) -> About:
         known = self._described.get(name) or self._described.get(name.removesuffix("_total"))
         return known or (_COUNTER if name.endswith("_total") else _GAUGE)
+
+
+def _renamed(labels: Labels, name: str) -> Labels:
+    return make_labels({**dict(labels), NAME: name})
 
 
 def _is_whole(places: Sequence[_Place]) -> bool:

@@ -16,7 +16,7 @@ MOST: Final = 1_000
 
 
 class Suspects:
-    """The items that were refused when they were sent last, by their first series."""
+    """The items that were refused when they were sent last, by one series of each."""
 
     def __init__(self) -> None:
         self._rows: set[Labels] = set()
@@ -27,7 +27,7 @@ class Suspects:
             return list(parts)
         cut: list[PartOfStep] = []
         for part in parts:
-            at = [place for place, item in enumerate(part.items) if item.rows[0] in self._rows]
+            at = [place for place, item in enumerate(part.items) if item.series in self._rows]
             edges = [0, *(edge for place in at for edge in (place, place + 1)), len(part.items)]
             spans = [(first, stop) for first, stop in pairwise(edges) if first < stop]
             cut += [part] if len(spans) == 1 else [part.part(first, stop) for first, stop in spans]
@@ -37,6 +37,6 @@ class Suspects:
         """Take the result of a request with some of the items."""
         for item in items[slice(*result.lost)]:
             if len(self._rows) < MOST:
-                self._rows.add(item.rows[0])
+                self._rows.add(item.series)
         if self._rows:
-            self._rows.difference_update(item.rows[0] for item in items[slice(*result.taken)])
+            self._rows.difference_update(item.series for item in items[slice(*result.taken)])

@@ -23,7 +23,9 @@ _SHOWN: Final = 300
 _SHORTEST: Final = 3
 """Shorter secrets hide nothing, and would cut an answer to pieces."""
 _MOST_SECRET: Final = 65_536
-_WRITTEN: Final = "X-Prometheus-Remote-Write-Samples-Written"
+_WRITTEN: Final = "X-Prometheus-Remote-Write-{}-Written"
+_OF_VICTORIA_METRICS: Final = "X-Server-Hostname"
+"""A header of VictoriaMetrics alone, which answers 204 to native histograms of remote write, and drops them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ def make_tls(receiver: Receiver) -> ssl.SSLContext | bool:
     return context
 
 
+def _written(answer: aiohttp.ClientResponse, what: str) -> int | None:
+    text = answer.headers.get(_WRITTEN.format(what), "")
+    return int(text[:9]) if text.isdecimal() else None
+
+
 class Client:
     """The connections to one receiver. Belongs to one event loop.
 
@@ -113,13 +120,14 @@ class Client:
     def _answer(self, answer: aiohttp.ClientResponse, content: bytes, login: Login) -> Answer:
         date = http_date(answer.headers.get("Date"))
         left_out, why = rejected(content) if answer.content_type == "application/x-protobuf" else (0, "")
-        written = answer.headers.get(_WRITTEN, "")
         return Answer(
             answer.status,
             self._without_secrets(why or content.decode(errors="replace"), login) or "no reason given",
             seconds_to_wait(answer.headers.get("Retry-After"), date or time.time()),
             date,
-            int(written[:9]) if written.isdecimal() else None,
+            _written(answer, "Samples"),
+            _written(answer, "Histograms"),
+            _OF_VICTORIA_METRICS in answer.headers,
             left_out if 200 <= answer.status < 300 else 0,
         )
 

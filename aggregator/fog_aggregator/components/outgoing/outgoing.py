@@ -96,9 +96,8 @@ class Outgoing:
         loops: Loops,
         instance: str,
     ) -> None:
-        receivers = read()
-        if receivers and history.recorder is None:
-            raise ReceiversError("receivers get the steps of the history: give --history-memory more than 0")
+        self._has_steps = history.recorder is not None
+        receivers = self._checked(read())
         threads = ThreadPoolExecutor(1, thread_name_prefix="outgoing")
         self._read, self._threads, self._loops, self._metrics = read, threads, loops, OutgoingMetrics(own)
         self._steps = OutgoingSteps(history.store, history.lock, round(history.step * 1000))
@@ -107,8 +106,13 @@ class Outgoing:
         formats = partial(make_format, instance=instance, version=__version__)
         self._around = Around(self._steps, describe, network.now, formats, threads)
         self._runs = {one.name: self._make_run(one, Client(one)) for one in receivers}
-        if receivers and history.recorder is not None:
+        if history.recorder is not None:
             history.recorder.on_kept = self._steps.note
+
+    def _checked(self, receivers: Sequence[Receiver]) -> Sequence[Receiver]:
+        if receivers and not self._has_steps:
+            raise ReceiversError("receivers get the steps of the history: give --history-memory more than 0")
+        return receivers
 
     def _make_run(self, receiver: Receiver, client: Client) -> _Run:
         core = Sending(Limits(receiver.requests, receiver.max_age), random.random)
@@ -145,10 +149,10 @@ class Outgoing:
         Raises:
             ReceiversError: They cannot be used: all stays as it is.
         """
-        if not self._is_running or not self._runs:
+        if not self._is_running:
             return
         try:
-            found = [(one, Client(one)) for one in self._read()]
+            found = [(one, Client(one)) for one in self._checked(self._read())]
         except ReceiversError as error:
             LOGGER.error("the receivers are as they were: %s", error)  # noqa: TRY400 - no fault of ours
             raise
@@ -215,12 +219,8 @@ class Outgoing:
 
 
 def describe_metrics(network: NetworkCollector) -> Described:
-    """Return what is known of the fleet's metrics, by name; exponential histograms are shown with buckets of bounds."""
-    kinds = {kind.value: kind for kind in ItemKind}
-    return {
-        one.name: About(kinds.get(one.type.value, ItemKind.HISTOGRAM), one.help, one.unit)
-        for one in reversed(network.descriptions())
-    }
+    """Return what is known of the fleet's metrics, by name."""
+    return {one.name: About(ItemKind(one.type.value), one.help, one.unit) for one in reversed(network.descriptions())}
 
 
 def make_outgoing(

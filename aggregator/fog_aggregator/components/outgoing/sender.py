@@ -25,7 +25,7 @@ from fog_aggregator.outgoing.items import Item, Moment
 from fog_aggregator.outgoing.reader import PartOfStep, StepReader
 from fog_aggregator.outgoing.receivers import Protocol, Receiver
 from fog_aggregator.outgoing.sending import LONGEST_PAUSE, Batch, Sending
-from fog_aggregator.outgoing.series import Described
+from fog_aggregator.outgoing.series import Described, chooses_buckets, with_buckets
 from fog_aggregator.outgoing.suspects import Suspects
 from fog_aggregator.promql.labels import show
 from fog_aggregator.promql.storage import STALE
@@ -50,6 +50,10 @@ _NAMED: Final = 10
 
 class NotUnderstoodError(Exception):
     """The receiver takes requests of another format alone."""
+
+
+class NoNativesError(Exception):
+    """The receiver takes no native histograms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,19 @@ class _Past:
     size_told: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """The form in which a receiver gets numbers, as far as is known.
+
+    Attributes:
+        protocol: The protocol.
+        natives: It takes native histograms.
+    """
+
+    protocol: Protocol
+    natives: bool
+
+
 class Sender:
     """Sends to one receiver, one step after the other. Belongs to the event loop.
 
@@ -112,14 +129,20 @@ class Sender:
         self._suspects = Suspects()
         self._past = _Past()
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
-        self._speak(receiver.protocol)
+        natives = receiver.native_histograms and not chooses_buckets(receiver.choice.selectors)
+        self._speak(_Terms(receiver.protocol, natives))
         around.steps.on_set_back.append(self._set_back)
 
-    def _speak(self, protocol: Protocol) -> None:
+    def _speak(self, terms: _Terms) -> None:
         """Write requests in a format from now on."""
-        receiver, around = self._receiver, self._around
-        self._format = around.make_format(protocol)
-        self._reader = StepReader(around.steps.store, receiver.choice, self._format.encoder, around.describe)
+        receiver, around, self._terms = self._receiver, self._around, terms
+        self._format = around.make_format(terms.protocol)
+        self._reader = StepReader(around.steps.store, receiver.choice, self._format.encoder, self._described)
+
+    def _described(self) -> Described:
+        """Return what is known of metrics, as the receiver gets them."""
+        described = self._around.describe()
+        return described if self._terms.natives else with_buckets(described)
 
     async def run(self) -> None:
         """Send for ever."""
@@ -141,6 +164,8 @@ class Sender:
                 await self._send(await self._next())
             except NotUnderstoodError:
                 self._fall_back()
+            except NoNativesError:
+                self._do_without_natives()
             except Exception:
                 LOGGER.exception("a fault of ours: %s waits", self.name)
                 await asyncio.sleep(LONGEST_PAUSE)
@@ -160,7 +185,11 @@ class Sender:
 
     def _fall_back(self) -> None:
         LOGGER.warning("%s does not confirm what remote write 2.0 sends: it gets 1.0 from now on", self.name)
-        self._speak(Protocol.REMOTE_WRITE)
+        self._speak(replace(self._terms, protocol=Protocol.REMOTE_WRITE))
+
+    def _do_without_natives(self) -> None:
+        LOGGER.warning("%s takes no native histograms: exponential ones have buckets from now on", self.name)
+        self._speak(replace(self._terms, natives=False))
 
     async def _greet(self) -> None:
         """Send nothing, until there is an answer: it tells the receiver's time, and whether it knows the format."""
@@ -221,8 +250,9 @@ class Sender:
         """Send a step, until all of it is taken or given up."""
         read, core = self._reader.step, self.core
         core.step = step
-        parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock)))
-        self._tell_size(sum(len(part.moment.values) for part in parts))
+        parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock, core.schemas)))
+        core.schemas = self._reader.schemas
+        self._tell_size(sum(part.series(0, len(part.items)) for part in parts))
         if core.step:  # it is not forgotten meanwhile
             await self._send_parts(step, parts)
             core.finish()
@@ -288,6 +318,8 @@ class Sender:
         answer = await self._client.post(body, self._format, login)
         if self._format.confirms and answer.verdict is Verdict.TAKEN and answer.written is None:
             raise NotUnderstoodError
+        if self._terms.natives and answer.lacks_natives and any(one.is_native for one in part.items[first:stop]):
+            raise NoNativesError
         result = self.core.answered(batch, answer, time.monotonic())
         self._metrics.request(result.verdict)
         self._metrics.bytes.increment(len(body))
@@ -316,11 +348,11 @@ class Sender:
         if not self._receiver.end_at_stop or core.cursor <= _BEFORE_ALL or steps.next(core.cursor).time:
             return
         cursor, read = core.cursor, self._reader.step
-        parts = [_ended(part) for part in await self._aside(lambda: read(cursor, steps.lock))]
+        parts = [_ended(part) for part in await self._aside(lambda: read(cursor, steps.lock, core.schemas))]
         try:
             async with asyncio.timeout(deadline):
                 await self._send_parts(cursor + 1, parts)
-        except (TimeoutError, NotUnderstoodError):
+        except (TimeoutError, NotUnderstoodError, NoNativesError):
             LOGGER.warning("%s was not told that the series have ended", self.name)
         core.cursor = min(core.cursor, cursor)
 
@@ -332,7 +364,7 @@ class Sender:
         self._say(logging.WARNING, "trouble", f"{self.name} takes nothing: {status}{answer.text}")
 
     def _name(self, items: Sequence[Item], answer: Answer) -> None:
-        names = ", ".join(show(item.rows[0]) for item in items[:_NAMED]) or f"{answer.rejected} points"
+        names = ", ".join(show(item.series) for item in items[:_NAMED]) or f"{answer.rejected} points"
         self._say(logging.WARNING, "refused", f"{self.name} refuses {names}: {answer.status}: {answer.text}")
 
 

@@ -79,5 +79,10 @@ def fixed(field: int, value: int) -> bytes:
 
 def packed(field: int, values: Iterable[int]) -> bytes:
     """Write several integers that are not negative as one value."""
-    data = b"".join(map(varint, values))
-    return block(field, data) if data else b""
+    data = bytearray()
+    for number in values:  # as `varint`, without an object for each
+        while number > 0x7F:
+            data.append(number & 0x7F | 0x80)
+            number >>= 7  # noqa: PLW2901
+        data.append(number)
+    return block(field, bytes(data)) if data else b""
