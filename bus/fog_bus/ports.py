@@ -154,9 +154,10 @@ class Share(NamedTuple):
 class LogError(Exception):
     """A log cannot be read on for now; `reason` is one word for a counter.
 
-    `missing`: there is no such stream. `disconnected`: there is no connection. `timeout`, `refused`: what a call came
-    to. `silent`, `hole`, `consumer`: the reader heard nothing, missed a message, or was ended by the server. A driver
-    adds `changed` and `stalled`: the log is not what was read, or it grows and nothing comes.
+    `missing`: there is no such stream. `disconnected`: there is no connection. `unavailable`: the servers have no
+    leader at the moment. `timeout`, `refused`: what a call came to. `silent`, `hole`, `consumer`: the reader heard
+    nothing, missed a message, or was ended by the server. A driver adds `changed` and `stalled`: the log is not what
+    was read, or it grows and nothing comes.
     """
 
     def __init__(self, reason: str, text: str = "") -> None:
@@ -319,7 +320,7 @@ class Transport(Bus, Protocol):
         """Return the names of the streams that take any subject of these filters, in order.
 
         Raises:
-            LogError: `refused`: this user may not ask. `disconnected`, `timeout`, `missing`: nobody told.
+            LogError: `refused`: this user may not ask. Any other reason: nobody told.
         """
 
     @property

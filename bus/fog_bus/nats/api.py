@@ -14,6 +14,8 @@ from fog_bus.ports import Refusal, RequestError, Share, StreamInfo
 
 _STREAM_NOT_FOUND: Final = 10059
 _MESSAGE_NOT_FOUND: Final = 10037
+_REASONS: Final = {_STREAM_NOT_FOUND: "missing", 10008: "unavailable", 10009: "unavailable"}
+"""Of refusals that say nothing about our rights, by the server's `err_code`: JetStream of a cluster has no leader."""
 _NAMES_AT_ONCE: Final = 1024
 """Names that the server tells in one answer."""
 _MOST_NAMES: Final = 16 * _NAMES_AT_ONCE
@@ -23,7 +25,7 @@ class JetStreamError(Exception):
     """JetStream refused a call, or did not answer it.
 
     Attributes:
-        reason: One word for a counter: missing, refused, timeout, disconnected.
+        reason: One word for a counter: missing, unavailable, refused, timeout, disconnected.
         code: The server's `err_code`; 0 when there was no answer.
     """
 
@@ -124,7 +126,7 @@ def _read_answer(call: str, data: bytes) -> dict[str, Any]:
         raise JetStreamError(f"{call}: the answer is not JSON") from error
     match answer:
         case {"error": {"err_code": int(code), "description": str(text)}}:
-            raise JetStreamError(text, "missing" if code == _STREAM_NOT_FOUND else "refused", code)
+            raise JetStreamError(text, _REASONS.get(code, "refused"), code)
         case {"type": str()}:
             return dict(answer)
     raise JetStreamError(f"{call}: not an answer of JetStream")
