@@ -18,7 +18,7 @@ help:
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
 	@echo 'make bench         every budget in one sitting, beside real peers (ARGS="--only sdk", or --write for docs/benchmarks.md)'
-	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
+	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000"; --tiers, --write for docs/scale.md)'
 	@echo 'make docs          the documentation as a site, in build/docs'
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit (needs git)'
 	@echo 'make lint          ruff and mypy'

@@ -1,6 +1,7 @@
 """Show how the cost of an aggregator grows with its fleet, and what a million nodes need by these figures.
 
     make scale                                      100 to 100,000 nodes x 100 counters: some three minutes, 3 GB
+    make scale ARGS="--tiers --write"               tiers against flat as well, six minutes more; writes docs/scale.md
     python benchmarks/scale.py --nodes 100,1000 --json
 
 Each fleet is measured in a process of its own. Times are of the processor, from stored bytes on: the server and the
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rollup import NOW, tree
+from tiers import run as run_tiers
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.checkpoints.files import CheckpointFiles
@@ -36,6 +38,8 @@ from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.codec import decode
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+DOCUMENT: Final = Path(__file__).parents[1] / "docs/scale.md"
+BLANK: Final = "\n\n"
 SERIES: Final = 100
 CHANGED: Final = 65
 """So many of the series change in an interval."""
@@ -122,12 +126,13 @@ async def checkpoint(network: NetworkCollector, directory: Path) -> dict[str, fl
 def measure(nodes: int) -> dict[str, float]:
     """Return the figures of a fleet of so many nodes."""
     keyframe, delta = frames()
+    kernels = load(Choice.AUTO)  # as an aggregator does; they are no memory of the fleet's
     fleet, empty = Fleet(), resident()
     anew = seconds(lambda: read(fleet, nodes, keyframe, NOW))
     deltas = seconds(lambda: read(fleet, nodes, delta, NOW + INTERVAL))
     own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(fleet, EventList(), own, lambda: NOW + INTERVAL)
-    network.use(load(Choice.AUTO))  # as an aggregator does
+    network.use(kernels)
     figures = {"CPU a delta s": deltas / nodes, "memory bytes": resident() - empty, "ready without checkpoint s": anew}
     with tempfile.TemporaryDirectory() as directory:
         figures |= asyncio.run(checkpoint(network, Path(directory)))
@@ -162,35 +167,92 @@ def a_million(nodes: int, figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def show(found: dict[int, dict[str, float]], needs: dict[str, float]) -> None:
-    """Print the tables."""
-    print("| figure | " + " | ".join(f"{nodes:,}" for nodes in found) + " | exponent |")
-    print("|---" * (len(found) + 2) + "|")
+def growth_table(found: dict[int, dict[str, float]]) -> str:
+    """Return the table of all figures of all fleets, with the exponent of each."""
+    lines = [
+        "| figure | " + " | ".join(f"{nodes:,}" for nodes in found) + " | exponent |",
+        "|---" * (len(found) + 2) + "|",
+    ]
     for name in next(iter(found.values())):
         row = {nodes: figures[name] for nodes, figures in found.items()}
-        print(f"| {name} | " + " | ".join(f"{value:,.3g}" for value in row.values()) + f" | {exponent(row):.2f} |")
-    print(f"\n| a million nodes x {SERIES} counters at {INTERVAL:.0f} s | |\n|---|---|")
-    for name, value in needs.items():
-        print(f"| {name} | {value:,.3g} |")
+        lines.append(f"| {name} | " + " | ".join(map(shown, row.values())) + f" | {exponent(row):.2f} |")
+    return "\n".join(lines)
+
+
+def million_table(needs: dict[str, float]) -> str:
+    """Return the table of what a million nodes need."""
+    head = f"| a million nodes x {SERIES} counters at {INTERVAL:.0f} s | |\n|---|---|\n"
+    return head + "\n".join(f"| {name} | {shown(value)} |" for name, value in needs.items())
+
+
+def tiers_table(found: dict[int, dict[str, float]]) -> str:
+    """Return the table of tiers against flat."""
+    lines = ["| tiers against flat | " + " | ".join(f"{nodes:,} nodes" for nodes in found) + " |"]
+    lines.append("|---" * (len(found) + 1) + "|")
+    names = next(iter(found.values()))
+    lines += (f"| {name} | " + " | ".join(f"{one[name]:.2f}" for one in found.values()) + " |" for name in names)
+    return "\n".join(lines)
+
+
+def shown(value: float) -> str:
+    """Write a figure with three digits."""
+    return f"{value:,.3g}"
+
+
+def against_flat(nodes: int) -> dict[str, float]:
+    """Return what the root of four branches takes, and all tiers beside one flat aggregator, as benchmarks/tiers.py."""
+    options = argparse.Namespace(series=20, interval=10.0, seconds=60.0, one_stream=False)
+    flat, tiers = (run_tiers(options, nodes, tiers=tiers) for tiers in (False, True))
+    root, alone = tiers["root"], flat["flat"]
+    return {
+        "root: messages a second": root.messages / options.seconds,
+        "root: kB a second": root.size / options.seconds / 1000,
+        "root: % of a core": 100 * root.cpu / options.seconds,
+        "all tiers: times flat's messages": sum(one.messages for one in tiers.values()) / alone.messages,
+        "all tiers: times flat's CPU": sum(one.cpu for one in tiers.values()) / alone.cpu,
+    }
+
+
+def written(document: str, table: str) -> str:
+    """Return the document with this table in the place of the one whose head begins so.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    head = table.partition(" | ")[0]
+    before, found, rest = document.partition(f"\n{head} | ")
+    if not found:
+        raise SystemExit(f"{DOCUMENT.name}: a table that begins with {head!r} is to stand where the new one goes")
+    return f"{before}\n{table}\n\n{rest.partition(BLANK)[2]}"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="How the cost of an aggregator grows with its fleet.")
     parser.add_argument("--nodes", default="100,1000,10000,100000", help="sizes of fleets, with commas between them")
+    parser.add_argument("--tiers", action="store_true", help="measure tiers against flat as well")
     parser.add_argument("--json", action="store_true", help="print an object in place of tables")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/scale.md")
     options = parser.parse_args()
     found: dict[int, Any] = {}
     for nodes in map(int, options.nodes.split(",")):
         with multiprocessing.get_context("spawn").Pool(1) as process:
             found[nodes] = process.apply(measure, (nodes,))
     needs = a_million(max(found), found[max(found)])
+    tiers = {nodes: against_flat(nodes) for nodes in (600, 6000)} if options.tiers else {}
     if options.json:
         names = next(iter(found.values()))
         exponents = {name: exponent({nodes: one[name] for nodes, one in found.items()}) for name in names}
-        print(json.dumps({"nodes": found, "exponents": exponents, "a million nodes": needs}, indent=2))
-    else:
-        show(found, needs)
+        everything = {"nodes": found, "exponents": exponents, "a million nodes": needs, "tiers": tiers}
+        print(json.dumps(everything, indent=2))
+        return
+    tables = [growth_table(found), million_table(needs), *([tiers_table(tiers)] if tiers else [])]
+    print("\n\n".join(tables))
+    if options.write:
+        document = DOCUMENT.read_text(encoding="utf-8")
+        for table in tables:
+            document = written(document, table)
+        DOCUMENT.write_text(document, encoding="utf-8")
 
 
 if __name__ == "__main__":
