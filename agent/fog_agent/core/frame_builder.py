@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, no_pause
-from fog_agent.core.sections.section import Fill, Numbered
+from fog_agent.core.sections.section import Fill
+from fog_agent.core.too_large import stop_too_large
 from fog_schema.columns import pack_ids
 from fog_schema.definitions import encode_definitions
 from fog_schema.frames import LATER_TYPES, TYPE_NAMES, Definition, Frame
@@ -26,6 +27,9 @@ class FrameBuilder:
         is_keyframe: every series is defined, and counts are values. Else counts are what came since the base, and a
             series without a base is defined.
         pause: called between the parts of the work.
+
+    Attributes:
+        stopped: series whose totals have become too large for any frame.
     """
 
     def __init__(
@@ -37,9 +41,10 @@ class FrameBuilder:
         pause: Pause = no_pause,
     ) -> None:
         self.taken = taken
+        self.stopped: list[EpochSeries] = []
         self._removed = removed
         self._defined: list[EpochSeries] = []
-        self._rows: dict[Fill, list[Numbered]] = defaultdict(list)
+        self._rows: dict[Fill, list[EpochSeries]] = defaultdict(list)
         self._is_keyframe = is_keyframe
         self._pause = pause
         for at in range(0, len(taken), READ_TOGETHER):
@@ -68,7 +73,11 @@ class FrameBuilder:
         self._pause()
         frame.removed = pack_ids(self._removed) if self._removed else None
         for fill, rows in self._rows.items():
-            fill(frame, rows, self._is_keyframe)
+            try:
+                fill(frame, rows, self._is_keyframe)
+            except OverflowError:
+                self.stopped += stop_too_large(fill, rows, frame, is_keyframe=self._is_keyframe)
+                fill(frame, rows, self._is_keyframe)
             self._pause()
         return frame
 

@@ -293,6 +293,8 @@ class Publisher:
             self._take_events(now)
             self._publication.measure()
             self._encode_what_changed(now)
+            for text in self._publication.epoch.writer.take_refusals():
+                self._report(Severity.WARNING, f"refused {text}", f"a series is refused: {text}")
         except Exception as error:  # noqa: BLE001 - the next interval has another try: counts only add up
             self._failed(f"this interval's frame cannot be encoded: {error!r}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import is_not
 from typing import Final
 
@@ -32,6 +33,8 @@ RETAINED_SECONDS: Final = 15 * 60.0
 """How long a removed id stays in the keyframes after one that bore it was acknowledged."""
 MAX_RETAINED: Final = 10_000
 """Removed ids that may wait; while more do, newcomers go to their family's overflow child."""
+MOST_NAMED: Final = 10
+"""Refused series that are named between two looks at them."""
 MAX_LABEL_BYTES: Final = 16 * 1024
 """Of one series, so that each fits into a frame."""
 _PLACES: Final = {type_: place for place, type_ in enumerate(SECTIONS)}
@@ -55,7 +58,7 @@ class SeriesRegister:
         pause: called between the parts of the work.
 
     Attributes:
-        refused: how many series were beyond what the wire carries.
+        refused: how many series were beyond what the wire carries, by their definition or by their value.
         live: the series that have not ended.
         retained: removed series that keyframes still bear.
         members: live and retained ones: a handle of a removed series may go on counting.
@@ -78,6 +81,7 @@ class SeriesRegister:
         self._journal = journal
         self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
         self._too_large: set[SourceSeries] = set()
+        self._refusals: list[str] = []
         self._next_id = 0
 
     def follow(self, now: float) -> list[int]:
@@ -104,6 +108,17 @@ class SeriesRegister:
         for retained in self.retained.values():
             retained.acknowledged = None
 
+    def stopped(self, series: Iterable[EpochSeries]) -> None:
+        """Take note of series whose totals have become too large: they stay at what was told last."""
+        self._refuse(
+            [one.source for one in series], "its total is larger than 2^63 - 1, or no number: it stays as it was"
+        )
+
+    def take_refusals(self) -> list[str]:
+        """Say which series were refused since the last call, and why: the first ones."""
+        refusals, self._refusals = self._refusals, []
+        return refusals
+
     def origins(self) -> dict[SourceSeries, SeriesValue]:
         """Tell what each live series had counted when it was last read."""
         return {
@@ -125,7 +140,7 @@ class SeriesRegister:
                 too_large.add(source)
             else:
                 found[source.family.type][source] = None
-        self.refused += len(too_large - self._too_large)
+        self._refuse(too_large - self._too_large, "it, or its labels, are longer than a frame carries: it is not sent")
         self._too_large = too_large
         begun = [source for sources in found.values() for source in sources]
         for at in range(0, len(begun), READ_TOGETHER):
@@ -134,6 +149,12 @@ class SeriesRegister:
                 self._next_id += 1
             self._pause()
         self._journal.number(((source, self.live[source].id) for source in begun), self._next_id)
+
+    def _refuse(self, series: Collection[SourceSeries], why: str) -> None:
+        self.refused += len(series)
+        for one in islice(series, MOST_NAMED - len(self._refusals)):
+            labels = ",".join(f"{name}={value!r}" for name, value in one.labels)
+            self._refusals.append(f"{one.family.name[:MAX_NAME_LENGTH]}{{{labels[:MAX_NAME_LENGTH]}}}: {why}")
 
     def _unknown(self, groups: Iterable[Sequence[SourceSeries]]) -> Iterator[SourceSeries]:
         for group in groups:

@@ -132,6 +132,10 @@ class Writer:
         """Series that were beyond what a frame carries."""
         return self._series.refused
 
+    def take_refusals(self) -> list[str]:
+        """Say what was refused since the last call, and why: the first ones."""
+        return self._series.take_refusals()
+
     def request_keyframe(self) -> None:
         """Let a keyframe be due, with every removed id that is still retained: somebody misses something."""
         self.keyframe_due = True
@@ -281,8 +285,9 @@ class Writer:
         try:
             data = encode(builder.fill(frame))
         except FrameError:
-            return None
-        if len(data) > max_bytes:
+            data = None
+        self._series.stopped(builder.stopped)
+        if data is None or len(data) > max_bytes:
             return None
         self._journal.reserve(self.epoch, frame.seq)
         self.seq = frame.seq

@@ -4,12 +4,13 @@ Nothing here has a lock, a clock or a reference to a live instrument.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, isfinite
+from math import isfinite
 from typing import Any, Protocol, Self
 
 from .exponential.value import ExponentialValue, as_numbers, is_below, of_numbers
+from .support.numeric import WHOLE_LIMIT
 
 
 class MetricType(StrEnum):
@@ -180,7 +181,27 @@ def from_plain(plain: object) -> Value:
 
 
 def is_count(value: Value) -> bool:
-    """Tell whether a value can be counted: one below zero or NaN would spoil each total that it reaches."""
+    """Tell whether a value can be counted: one below zero, NaN or too large would spoil each total that it reaches."""
     if isinstance(value, Distribution):
-        return isfinite(value.sum) and all(count >= 0 for count in value.counts)
-    return 0 <= value < inf
+        counts = tuple(value.counts)
+        return _travels(value.sum) and min(counts) >= 0 and max(counts) < WHOLE_LIMIT
+    return value >= 0 and _travels(value)
+
+
+def _travels(number: float) -> bool:
+    """Tell whether a number fits the wire: a double that is finite, or an integer of 64 bits."""
+    return isfinite(number) if isinstance(number, float) else -WHOLE_LIMIT < number < WHOLE_LIMIT
+
+
+def limited(value: Value) -> Value:
+    """Return a count in which each number is at most the largest that there may be."""
+    most = WHOLE_LIMIT - 1
+    if isinstance(value, HistogramValue):
+        return HistogramValue(tuple([min(count, most) for count in value.counts]), value.sum)
+    if isinstance(value, ExponentialValue):
+        positive, negative = [
+            side._replace(counts=tuple([min(count, most) for count in side.counts]))
+            for side in (value.positive, value.negative)
+        ]
+        return replace(value, zero=min(value.zero, most), positive=positive, negative=negative)
+    return value if isinstance(value, float) else min(value, most)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from operator import sub
 from typing import Final
 
-from fog_agent.core.sections.section import Numbered, packed_ids
-from fog_schema.columns import pack_counts, pack_numbers
+from fog_agent.core.sections.section import Numbered, packed_buckets, packed_ids
+from fog_schema.columns import pack_numbers
 from fog_schema.frames import Frame, Histograms
 from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
 
@@ -29,4 +29,4 @@ def _group(width: int, rows: Sequence[Numbered], is_keyframe: bool) -> Histogram
         first = is_keyframe or series.base is None
         counts += series.fresh.counts if first else map(sub, series.fresh.counts, series.base.counts)
     sums = [series.fresh.sum for series in rows]
-    return Histograms(width, packed_ids(rows), pack_counts(counts), pack_numbers(sums))
+    return Histograms(width, packed_ids(rows), packed_buckets(counts), pack_numbers(sums))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fog_agent.core.sections.section import Numbered, packed_ids
+from fog_agent.core.sections.section import Numbered, packed_buckets, packed_counts, packed_ids
 from fog_schema.columns import pack_counts, pack_ints, pack_numbers
 from fog_schema.frames import Exponentials, Frame
 from utilityfog_frontend.telemetry.model import ExponentialValue, MetricType
@@ -23,9 +23,9 @@ def fill(frame: Frame, rows: Sequence[Numbered], is_keyframe: bool) -> None:  # 
     frame.exponentials = Exponentials(
         packed_ids(rows),
         pack_ints([one.schema for one in values]),
-        pack_ints([one.zero for one in values]),
+        packed_counts([one.zero for one in values]),
         pack_ints([side.first for side in sides]),
         pack_counts([len(side.counts) for side in sides]),
-        pack_counts([count for side in sides for count in side.counts]),
+        packed_buckets([count for side in sides for count in side.counts]),
         pack_numbers([series.fresh.sum for series in rows]),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from fog_schema.columns import Ids, pack_ids
+from fog_schema.columns import U64, Column, Ids, pack_counts, pack_ids, pack_ints
 from fog_schema.frames import Frame
+from fog_schema.limits import MAX_WHOLE
 
 
 class Numbered(Protocol):
@@ -28,8 +29,34 @@ def packed_ids(rows: Sequence[Numbered]) -> Ids:
     return pack_ids([series.id for series in rows])
 
 
+def packed_buckets(values: Sequence[int]) -> Column:
+    """Pack counts of buckets, many of them 0.
+
+    Raises:
+        OverflowError: One is larger than a count may be.
+    """
+    return _within(pack_counts(values), values)
+
+
+def packed_counts(values: Sequence[int]) -> Column:
+    """Pack counts.
+
+    Raises:
+        OverflowError: One is larger than a count may be.
+    """
+    return _within(pack_ints(values), values)
+
+
+def _within(column: Column, values: Sequence[int]) -> Column:
+    if column.code == U64 and max(values) > MAX_WHOLE:
+        raise OverflowError(f"{max(values)} is larger than any count")
+    return column
+
+
 Fill: TypeAlias = Callable[[Frame, Sequence[Numbered], bool], None]
-"""Packs the series of one kind, ids ascending, into a frame: for a keyframe, or what came since the base."""
+"""Packs the series of one kind, ids ascending, into a frame: for a keyframe, or what came since the base.
+
+Raises OverflowError when a number is larger than the wire carries."""
 
 
 class SectionsByType(dict[type, Fill]):

@@ -9,6 +9,7 @@ from utilityfog_frontend.telemetry.kinds import is_count
 from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, Value, joined_values
 from utilityfog_frontend.telemetry.names import check_label_names
+from utilityfog_frontend.telemetry.support.arguments import shown
 from utilityfog_frontend.telemetry.support.breathing import Breather
 
 from .series import ForeignSeries
@@ -21,7 +22,7 @@ class ForeignState(MetricState):
         self.family = family
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
-        self._has_odd_labels = False
+        self._has_odd_labels = self._has_odd_values = False
 
     def update(self, reported: Iterable[SeriesSnapshot]) -> None:
         """Take what the source says now; what it no longer says has ended. One thread at a time.
@@ -36,7 +37,7 @@ class ForeignState(MetricState):
             one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
             series = gone.pop(one.labels, None)
             if one.labels in seen or not self._is_sound(one.value):
-                self._scope.problems.count("source_value")
+                self._refuse(one)
                 continue
             seen.add(one.labels)
             self._take(one, series)
@@ -57,6 +58,17 @@ class ForeignState(MetricState):
 
     def _is_sound(self, value: Value) -> bool:
         return not self.family.type.incremental or is_count(value)
+
+    def _refuse(self, reported: SeriesSnapshot) -> None:
+        self._scope.problems.count("source_value")
+        if not self._has_odd_values:
+            self._has_odd_values = True
+            self._scope.problems.warn(
+                "a source tells %s%s twice, or with a value that no count has (%s): its last good one stays",
+                self.family.name,
+                dict(reported.labels) or "",
+                shown(reported.value),
+            )
 
     def _begin(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> None:
         try:
