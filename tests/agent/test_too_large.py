@@ -15,7 +15,7 @@ from utilityfog_frontend.telemetry.model import ExponentialValue, Family, Family
 HISTOGRAM = Family("h_seconds", MetricType.HISTOGRAM, bounds=(1.0,))
 EXPONENTIAL = Family("e_seconds", MetricType.EXPONENTIAL_HISTOGRAM)
 COUNTER = Family("c_total", MetricType.COUNTER)
-FIRST = {
+FIRST: dict[Family, Value] = {
     HISTOGRAM: HistogramValue((3, 1), 2.5),
     EXPONENTIAL: ExponentialValue(3, 1, Buckets(0, (2,)), Buckets(), 2.5),
     COUNTER: 7,
@@ -48,7 +48,7 @@ class Told:
         return []
 
 
-BAD = [
+BAD: list[tuple[Family, Value]] = [
     (HISTOGRAM, HistogramValue((2**63 + 3, 1), 2.5)),
     (HISTOGRAM, HistogramValue((3, 2**64), 2.5)),
     (HISTOGRAM, HistogramValue((3, 2), 10**400)),

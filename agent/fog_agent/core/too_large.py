@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from fog_agent.core.epoch_series import EpochSeries, Gate, SeriesValue
 from fog_agent.core.sections.section import Fill
@@ -58,8 +59,10 @@ def _fits(fill: Fill, series: EpochSeries, frame: Frame, *, is_keyframe: bool) -
 
 def _stop(series: EpochSeries) -> None:
     family = series.source.family
-    value = family.zero if series.base is None else limited(series.base)
-    series.base, series.fresh = None if series.base is None else value, value
-    read = value if series.origin is None else add_values(series.origin, value)
+    last: Any = series.base  # of counts alone
+    value: Any = family.zero if last is None else limited(last)
+    series.base, series.fresh = None if last is None else value, value
+    origin: Any = series.origin
+    read = value if origin is None else add_values(origin, value)
     series.source = StoppedSeries(family, series.source.labels, read)
     series.last_read, series.marks = read, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fog_agent.sources.metrics import SourceMetrics
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
@@ -44,6 +44,14 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """End: what was taken is in the collector when this returns. Takes a second or two at most."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A source that may be read by anybody: nothing is taken that another agent is to count."""
+
+    def look(self) -> None:
+        """Read once, without starting: the collector has all that was found when this returns. Raises nothing."""
 
 
 class SourceSettings(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 from fog_agent.sources.metrics import SourceMetrics
-from fog_agent.sources.ports import Source
+from fog_agent.sources.ports import Readable, Source
 
 
 class Sources:
@@ -24,6 +25,16 @@ class Sources:
     def start(self) -> None:
         """Start all; one that cannot is down, and is tried again by `retry`."""
         self.retry()
+
+    def look(self) -> list[str]:
+        """Read once each source that may be read, without starting any; return the names of the others."""
+        readable = [source for source in self._waiting if isinstance(source, Readable)]
+        threads = [threading.Thread(target=source.look, daemon=True) for source in readable]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [source.name for source in self._waiting if not isinstance(source, Readable)]
 
     def retry(self) -> None:
         """Start those that could not be started before."""

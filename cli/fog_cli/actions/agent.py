@@ -67,15 +67,19 @@ def report(settings: Settings, path: str) -> int:
 def print_once(settings: Settings) -> int:
     """Print the first keyframe that an agent here would send, as `fog decode` does; or what filters make of a metric.
 
+    Sources that may be read are read once; nothing is taken that another agent is to count.
+
     Raises:
         UsageError: when the options cannot work.
     """
     collector = TelemetryCollector()
+    unread = sources_of(settings, collector).look()
     _host(settings, collector).collect()
     file = settings.agent.filters
     if settings.explain:
         filters = read_filters(file) if file else Filters()
-        print("\n".join(explain(filters, collector.watch_series().series(), settings.explain)))
+        print("\n".join(explain(filters, collector.watch_series(), settings.explain)))
+        _print_unread(unread)
         return 0
     watch, notes = filtered(collector, file) if file else (collector.watch_series(), Notes())
     writer = Writer([watch], WriterSettings(), epoch=new_epoch(), now=0.0)
@@ -84,7 +88,16 @@ def print_once(settings: Settings) -> int:
         print("\n".join(text.lines(frame.data)))
     for line in notes.lines():
         print(line)
+    _print_unread(unread)
     return 0
+
+
+def _print_unread(names: list[str]) -> None:
+    for name in names:
+        print(
+            f"source {name}: takes what programs send, which is another agent's to count: it is not started here "
+            "(--explain 'NAME{label=\"text\"}' says what filters make of a series)"
+        )
 
 
 def _host(settings: Settings, collector: TelemetryCollector) -> HostMetrics:

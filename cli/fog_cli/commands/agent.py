@@ -39,8 +39,10 @@ class Settings:
     sources: Path | None = option(
         None, "file that says what else of this machine to read: TOML, a table for each source", FILE, convert=Path
     )
-    once: bool = switch("print what would be sent, and end")
-    explain: str = option("", "print rule by rule what filters make of the metric, and end", NAME)
+    once: bool = switch("print what would be sent, and end; sources that may be read are")
+    explain: str = option(
+        "", 'print rule by rule what filters make of a metric, or of NAME{label="text"}, and end', NAME
+    )
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
     nats: NatsSettings = group(NatsSettings)

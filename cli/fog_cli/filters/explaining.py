@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from fog_agent.core.epoch_series import SourceSeries
+from fog_agent.core.epoch_series import Watch
 from fog_agent.core.filters.parsing import FilterError, as_document
-from fog_agent.core.filters.rules import NAME, Filters
+from fog_agent.core.filters.rules import NAME, Decision, Filters
 from fog_agent.core.filters.watch import FilteredWatch
 from fog_agent.edge.filter_file import load_filters
+from fog_agent.sources.scraping.text import parse_sample
 from fog_cli.errors import UsageError
 from fog_cli.terminal import show_labels
 from fog_cli.words.text import printable
@@ -59,23 +60,56 @@ def filtered(collector: TelemetryCollector, file: Path) -> tuple[FilteredWatch, 
     return FilteredWatch(collector.watch_series(), read_filters(file), notes), notes
 
 
-def explain(filters: Filters, series: Iterable[SourceSeries], name: str) -> Iterator[str]:
-    """Yield rule by rule what becomes of each series that is called so, before or after."""
+def explain(filters: Filters, watch: Watch, name: str) -> Iterator[str]:
+    """Yield rule by rule what becomes of each series that is called so, before or after, and why it is not sent.
+
+    A name with labels, as in `http_total{path="/a"}`, is a series that need not be here.
+
+    Raises:
+        UsageError: It has labels that are none.
+    """
+    if "{" in name:
+        yield from _explain_one(filters, name)
+        return
+    notes = Notes()
+    filtering = FilteredWatch(watch, filters, notes)
+    filtering.series()
     found = False
-    for one in series:
-        decision = filters.decide({NAME: one.family.name, **dict(one.labels)})
+    for one in watch.series():
+        before = {NAME: one.family.name, **dict(one.labels)}
+        decision = filters.decide(before)
         if name not in (one.family.name, (decision.labels or {}).get(NAME)):
             continue
         found = True
-        yield _shown({NAME: one.family.name, **dict(one.labels)})
-        for step in decision.steps:
-            yield f"  {step.rule}: {'is not sent' if step.labels is None else _shown(step.labels)}"
-        if not decision.steps:
-            yield "  is sent as it is"
-        elif decision.labels is not None:
-            yield f"  is sent{', added to all that are called so' if decision.aggregated else ''}"
+        yield from _steps(before, decision)
+        sent = filtering.sent_as(one)
+        if decision.labels is not None and sent is None:
+            yield "  is not sent, see below"
+        elif sent is not None and (decision.aggregated or sent.parts > 1):
+            yield f"  is sent, added to all that are called so: {sent.parts} here"
+        elif sent is not None:
+            yield "  is sent" if decision.steps else "  is sent as it is"
     if not found:
         yield f"no series here is called {printable(name)}, before its filters or after"
+    yield from (line for line in notes.lines() if line.startswith("filters: "))
+
+
+def _explain_one(filters: Filters, text: str) -> Iterator[str]:
+    try:
+        parsed = parse_sample(text.encode() + b" 0")
+    except ValueError as error:
+        raise UsageError(f"--explain: write a name, or a series as in 'http_total{{path=\"/a\"}}': {error}") from None
+    before = {NAME: parsed.name, **dict(sorted(parsed.labels.items()))}
+    decision = filters.decide(before)
+    yield from _steps(before, decision)
+    if decision.labels is not None:
+        yield f"  would be sent{', added to all that are called so' if decision.aggregated else ''}"
+
+
+def _steps(before: dict[str, str], decision: Decision) -> Iterator[str]:
+    yield _shown(before)
+    for step in decision.steps:
+        yield f"  {step.rule}: {'is not sent' if step.labels is None else _shown(step.labels)}"
 
 
 def check_filters(files: tuple[str, ...]) -> int:

@@ -190,7 +190,7 @@ def is_count(value: Value) -> bool:
 
 def _travels(number: float) -> bool:
     """Tell whether a number fits the wire: a double that is finite, or an integer of 64 bits."""
-    return isfinite(number) if isinstance(number, float) else -WHOLE_LIMIT < number < WHOLE_LIMIT
+    return isfinite(number) if type(number) is float else -WHOLE_LIMIT < number < WHOLE_LIMIT
 
 
 def limited(value: Value) -> Value:

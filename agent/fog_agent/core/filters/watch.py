@@ -84,6 +84,11 @@ class SentSeries:
         self._mark(first)
 
     @property
+    def parts(self) -> int:
+        """How many live series are in it."""
+        return len(self._live)
+
+    @property
     def lives(self) -> bool:
         """Whether any series in it does."""
         return bool(self._live)
@@ -180,6 +185,10 @@ class FilteredWatch:
         """Return those in which no series lived any more when `series` was called last; each once."""
         over, self._over = self._over, []
         return over
+
+    def sent_as(self, source: SourceSeries) -> SentSeries | None:
+        """Return the series in which one is sent that `series` has met; None when it is not."""
+        return self._of.get(source)
 
     def _end(self, ended: Iterable[SourceSeries]) -> None:
         for source in ended:

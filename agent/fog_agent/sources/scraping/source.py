@@ -63,6 +63,11 @@ class Target:
         self._fetch.abort()
         self._rounds.stop()
 
+    def look(self) -> None:
+        """Read one page."""
+        self._outside.add(self.name, self.collect)
+        self.scrape()
+
     def collect(self) -> Sequence[FamilySnapshot]:
         """Return what was read last; of a target that is away for long, only counts."""
         if time.monotonic() - self._read_at <= GAUGES_LAST * self._settings.interval:

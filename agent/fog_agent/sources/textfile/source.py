@@ -101,6 +101,14 @@ class Directory:
         """End. All that was read is in the collector."""
         self._rounds.stop()
 
+    def look(self) -> None:
+        """Read the files once."""
+        self._outside.add(self.name, self.collect)
+        try:
+            self.read()
+        except OSError as error:
+            self._failed(error)
+
     def collect(self) -> Sequence[FamilySnapshot]:
         """Return what was read last."""
         return self._families
