@@ -3,6 +3,9 @@
 from utilityfog_frontend.telemetry import MetricsSource
 from utilityfog_frontend.telemetry.model import Value
 
+SWITCHES = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME", "SEND", "YIELD_VALUE"}
+"""Instructions at which CPython may change threads, or run a handler of a signal."""
+
 
 def values(source: MetricsSource, name: str) -> dict[tuple[str, ...], Value]:
     """Return the values of a family by the values of its labels."""

@@ -87,6 +87,19 @@ def test_what_cannot_be_counted_is_dropped_and_counted(collector: TelemetryColle
     assert problems(collector) == {"not_finite": 1}
 
 
+def test_what_is_too_large_leaves_the_rest_of_its_batch(collector: TelemetryCollector) -> None:
+    """Also an int that no float can hold, beside fractions; what a counter can hold just so is counted."""
+    counter = collector.register_counter("jobs_total")
+    for amount in (2**63, 3, 10**400, 2**63 - 1, 2**62):
+        counter.increment(amount)
+    assert value(collector, "jobs_total") == 3 + 2**63 - 1 + 2**62
+    fractions = collector.register_counter("more_total")
+    for number in (0.5, 10**400, 2**63, 1):
+        fractions.increment(number)
+    assert value(collector, "more_total") == 1.5
+    assert problems(collector) == {"not_finite": 4}
+
+
 def test_labels_for_a_counter_without_label_names_are_refused() -> None:
     """Silently adding to the one value would be worse."""
     with pytest.raises(ValueError, match="without label names"):

@@ -15,13 +15,11 @@ from typing import Any
 
 import pytest
 
+from tests.telemetry.helpers import SWITCHES, problems, value
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.journal.files import SET_ASIDE, left_files
 from utilityfog_frontend.telemetry.journal.reading import read
 from utilityfog_frontend.telemetry.model import HistogramValue, MetricValue, Value
-
-SWITCHES = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME", "SEND", "YIELD_VALUE"}
-"""Instructions at which CPython may change threads, or run a handler of a signal."""
 
 
 @pytest.fixture
@@ -85,8 +83,8 @@ def test_observations_are_in_the_file_when_they_return(journals: Path) -> None:
     """In their buckets and in the sum; a value that is no finite number is dropped and counted."""
     collector = TelemetryCollector(journal=journals)
     sizes = collector.register_histogram("sizes", "", [1, 10])
-    for value in (0.5, 1, 1.5, 10, 11, -3.25, float("nan"), float("inf"), 10**400 if sys.maxsize else 0):
-        sizes.observe(value)
+    for observed in (0.5, 1, 1.5, 10, 11, -3.25, float("nan"), float("inf"), 10**400 if sys.maxsize else 0):
+        sizes.observe(observed)
     with pytest.raises(TypeError):
         sizes.observe("much")  # type: ignore[arg-type]
     assert counted(journals)["sizes"] == HistogramValue((3, 2, 1), 20.75)
@@ -120,6 +118,17 @@ def test_removed_reset_and_idle_children_stay_until_they_are_sent(journals: Path
         ("c", False, 1),
         ("~overflow", False, 3),
     ]
+
+
+def test_what_no_counter_can_hold_is_dropped_and_counted(journals: Path) -> None:
+    """An increment of 2^63 is not one of 2^63 - 1; a sum that grows beyond stays there."""
+    collector = TelemetryCollector(journal=journals)
+    orders = collector.register_counter("orders_total")
+    orders.increment(2**63)
+    assert (value(collector, "orders_total"), problems(collector)) == (0, {"not_finite": 1})
+    orders.increment(2**63 - 1)
+    orders.increment(2)
+    assert (value(collector, "orders_total"), problems(collector)) == (2**63 - 1, {"not_finite": 1})
 
 
 def test_many_threads_lose_nothing(journals: Path) -> None:

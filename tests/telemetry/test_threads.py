@@ -1,5 +1,6 @@
 """Exact totals from many threads, while others read."""
 
+import dis
 import signal
 import sys
 import threading
@@ -7,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import count
 
 import pytest
 
-from tests.telemetry.helpers import value, values
-from utilityfog_frontend.telemetry import TelemetryCollector
+from tests.telemetry.helpers import SWITCHES, value, values
+from utilityfog_frontend.telemetry import Counter, TelemetryCollector
 from utilityfog_frontend.telemetry.instruments import counter as counter_module
 from utilityfog_frontend.telemetry.instruments.counter import CounterSeries
 from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
@@ -66,6 +68,57 @@ def test_counters_are_exact(bare: TelemetryCollector, monkeypatch: pytest.Monkey
     hammer(bare, work)
     each = CALLS + sum(index % 3 for index in range(CALLS)) + CALLS / 2
     assert value(bare, "a_total") == THREADS * each
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_whoever_comes_between_the_first_increment_loses_nothing(
+    bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch, *, reset: bool
+) -> None:
+    """Another thread, or a handler, counts the first two and resets while the count that it also needs is made."""
+    counter = bare.register_counter("a_total")
+    watch = bare.watch_series()
+
+    def interrupted() -> Iterator[int]:
+        monkeypatch.undo()
+        counter.increment()
+        counter.increment()
+        if reset:
+            counter.reset()
+        return count()
+
+    monkeypatch.setattr(counter_module, "count", interrupted)
+    for _ in range(3):
+        counter.increment()
+    assert [series.read() for series in (*watch.take_ended(), *watch.series())] == ([2, 3] if reset else [5])
+
+
+def test_a_child_that_is_removed_before_its_first_increment_counts_elsewhere(
+    bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place is taken as well, so that all it counts belongs to the overflow child, and nothing to what ended."""
+    family = bare.register_counter("a_total", "a", ["x"], max_children=1)
+    child = family.labels("removed")
+
+    def interrupted() -> Iterator[int]:
+        monkeypatch.undo()
+        family.remove("removed")
+        family.labels("other").increment()
+        return count()
+
+    monkeypatch.setattr(counter_module, "count", interrupted)
+    for _ in range(3):
+        child.increment()
+    assert values(bare, "a_total") == {("other",): 1, ("~overflow",): 3}
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about the interpreter's instructions")
+def test_counting_by_ones_begins_in_one_step() -> None:
+    """From the look at the series to the store into the handle no thread comes in between, and no signal handler."""
+    code = [step for step in dis.get_instructions(Counter._begin_ones) if step.opname != "CACHE"]  # noqa: SLF001
+    begin = next(at for at, step in enumerate(code) if step.argval == "_series")
+    end = max(at for at, step in enumerate(code) if step.opname == "STORE_ATTR")
+    assert code[end].argval == "_ones"
+    assert not SWITCHES.intersection(step.opname for step in code[begin:end])
 
 
 def test_a_reader_never_sees_a_count_go_down(bare: TelemetryCollector) -> None:
@@ -254,6 +307,7 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
     [series] = bare.watch_series().series()
     assert isinstance(series, CounterSeries)
     seen: list[float] = []
+    counter.increment()  # the first one is not a tick
     ones: Iterator[int] = series.ones  # type: ignore[assignment]
 
     def interrupted() -> Iterator[int]:
@@ -266,9 +320,9 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
 
     counter.increment()
     series.ones = interrupted()
-    assert counter.get_value().value == 1
+    assert counter.get_value().value == 2
     assert seen == [0], "the handler is shown what was flushed before"
-    assert counter.get_value().value == 1 + fractions / 2
+    assert counter.get_value().value == 2 + fractions / 2
 
 
 def read_by_another_thread(read: Callable[[], tuple[float, float]]) -> tuple[float, float]:

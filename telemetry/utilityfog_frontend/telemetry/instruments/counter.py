@@ -9,10 +9,11 @@ taken. Measured against a lock around a sum: two and a half times as fast, and n
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import count
+from typing import Final
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.support.arguments import shown
-from utilityfog_frontend.telemetry.support.numeric import SMALL, WHOLE_FLOAT, WHOLE_LIMIT, Number
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_FLOAT, WHOLE_LIMIT, Number
 
 from .contexts import ExceptionCounter
 from .family import FLUSH_AT, Dormant, Instrument
@@ -20,12 +21,19 @@ from .gate import Gate
 from .series import Series
 
 _ONE: float = 1
-_UNGUARDED_COUNT = not getattr(sys, "_is_gil_enabled", lambda: True)() and sys.version_info < (3, 14)
+_FREE_THREADED: Final = not getattr(sys, "_is_gil_enabled", lambda: True)()
+_UNGUARDED_COUNT = _FREE_THREADED and sys.version_info < (3, 14)
+_NO_ONES: Final[Iterator[object]] = iter(())
+"""Of a series that was not incremented by one yet, in place of a count: 56 bytes less."""
 
 
-def _sum_one_by_one(batch: list[Number]) -> Number:
-    """Their sum; an int when each is whole. 5.0 is, and a sum of halves may be: only one by one can tell."""
-    return sum([int(number) if number % 1 == 0 else number for number in batch])
+def _sum_one_by_one(batch: list[Number]) -> tuple[Number, int]:
+    """Return their sum, an int when each is whole, and how many were too large for it.
+
+    5.0 is whole, and a sum of halves may be: only one by one can tell.
+    """
+    fit = [number for number in batch if number < WHOLE_LIMIT]
+    return sum([int(number) if number % 1 == 0 else number for number in fit]), len(batch) - len(fit)
 
 
 class CounterSeries(Series):
@@ -39,7 +47,7 @@ class CounterSeries(Series):
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         super().__init__(family, labels, created, gate)
         self.pending: list[Number] = []
-        self.ones = iter(self._append_one, 1) if _UNGUARDED_COUNT else count()
+        self.ones = iter(self._append_one, 1) if _UNGUARDED_COUNT else count() if _FREE_THREADED else _NO_ONES
         self._ones_seen = 0  # the reader's own included
         self._total: Number = 0
         self._base: Number = 0
@@ -61,11 +69,16 @@ class CounterSeries(Series):
             # Writers only append, and only who holds the gate removes: the first `size` are ours.
             size = len(pending)
             total = self._total
+            dropped = 0
             if size:
-                batch = pending[:size]
-                added = sum(batch)
-                if type(added) is float and type(total) is int:
-                    added = _sum_one_by_one(batch)
+                try:
+                    added = sum(pending)
+                    plain = len(pending) == size and added < WHOLE_LIMIT
+                    plain = plain and (type(added) is int or type(total) is float)
+                except OverflowError:  # of an int that no float can hold
+                    plain = False
+                if not plain:
+                    added, dropped = _sum_one_by_one(pending[:size])
                 total += added
             # From here on all happens or nothing: after a call, as to `next()`, a signal handler may raise.
             if not _UNGUARDED_COUNT:
@@ -74,6 +87,7 @@ class CounterSeries(Series):
                     self._ones_seen = ones + 1  # type: ignore[operator]
                     break
             self._total = total
+            gate.dropped += dropped
             del pending[:size]
             return total
         finally:
@@ -82,7 +96,9 @@ class CounterSeries(Series):
     def read(self) -> Number:
         """Return an int while every increment was whole, a float for ever after the first that was not."""
         with self.gate.lock:
-            return self.flush()
+            total = self.flush()
+        self.gate.tell_dropped()
+        return total
 
     peek = flush  # rather than to call it: a node does this at each interval for each of its counters
 
@@ -143,20 +159,37 @@ class Counter(Instrument):
         """
         if labels is None:
             if amount is _ONE:
-                next(self._ones)
+                try:
+                    next(self._ones)
+                except StopIteration:
+                    self._begin_ones()
                 return
-            # Usual numbers, each compared with its own kind, which takes half as long.
+            # Written out for both types: the interpreter compares each with its own kind in half the time.
             if type(amount) is int:
-                usual = 0 <= amount <= SMALL
-            else:
-                usual = type(amount) is float and 0.0 <= amount < WHOLE_FLOAT
-            if usual:
+                if amount >= 0:  # the flush drops what is too large
+                    pending = self._pending
+                    pending.append(amount)
+                    if len(pending) >= FLUSH_AT:
+                        self._flush()
+                    return
+            elif type(amount) is float and 0.0 <= amount < WHOLE_FLOAT:
                 pending = self._pending
                 pending.append(amount)
                 if len(pending) >= FLUSH_AT:
                     self._flush()
                 return
         self._add(amount, labels)
+
+    def _begin_ones(self) -> None:
+        """Count one, and let the next ones be counted by a `next()`."""
+        ones = count()
+        # In one step, as no call is between: neither another thread nor a signal handler counts, or resets, meanwhile.
+        series = self._series
+        if series.ones is _NO_ONES:
+            series.ones = ones
+        if self._ones is _NO_ONES:
+            self._ones = series.ones
+        self._add(1, None)
 
     def _add(self, amount: float, labels: Mapping[str, str] | None) -> None:
         if labels:

@@ -10,7 +10,7 @@ from math import isfinite
 
 from utilityfog_frontend.telemetry.model import ROLLUPS, Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.support import arguments
-from utilityfog_frontend.telemetry.support.numeric import SMALL, WHOLE_LIMIT, Number, as_float
+from utilityfog_frontend.telemetry.support.numeric import LEAST, SMALL, WHOLE_LIMIT, Number, as_float
 
 from .contexts import InProgress
 from .family import FLUSH_AT, Instrument
@@ -74,8 +74,10 @@ class GaugeSeries(Series):
         gate.flushing = True
         try:
             terms = self.terms
-            first, *others = terms.copy()
-            size, total = 1 + len(others), sum(others, first)
+            size, total = len(terms), sum(terms)
+            if not total or len(terms) != size:  # -0.0 alone is none of `sum`; others went on meanwhile
+                first, *others = terms.copy()
+                size, total = 1 + len(others), sum(others, first)
             # Writers only append, and only who holds the gate removes. Without a call in between all of it or nothing.
             self._flushes += 1
             terms[:size] = (total,)
@@ -134,7 +136,7 @@ class Gauge(Instrument):
         """
         if labels:
             self._refuse_labels(labels)
-        usual = -SMALL <= value <= SMALL if type(value) is int else type(value) is float
+        usual = LEAST <= value <= SMALL if type(value) is int else type(value) is float
         number = value if usual else self._number(value)
         series = self._series
         if series.ended or series.function is not None:
@@ -160,7 +162,7 @@ class Gauge(Instrument):
             ValueError: labels for a gauge without label names.
         """
         series = self._series
-        if type(amount) is int and -SMALL <= amount <= SMALL and labels is None and not series.ended:
+        if type(amount) is int and LEAST <= amount <= SMALL and labels is None and not series.ended:
             terms = series.terms
             terms.append(amount)
             if len(terms) >= FLUSH_AT:
@@ -171,7 +173,7 @@ class Gauge(Instrument):
     def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
         """Subtracts `amount`; otherwise as `increment`."""
         series = self._series
-        if type(amount) is int and -SMALL <= amount <= SMALL and labels is None and not series.ended:
+        if type(amount) is int and LEAST <= amount <= SMALL and labels is None and not series.ended:
             terms = series.terms
             terms.append(-amount)
             if len(terms) >= FLUSH_AT:

@@ -126,7 +126,10 @@ def _counting(slot: Slot, gate: Gate) -> tuple[Callable[[], None], Append]:
         try:
             ints[at] += number
         except ValueError:  # more than 64 bits
-            ints[at] = MOST
+            if number > MOST:
+                _drop(gate)
+            else:
+                ints[at] = MOST
 
     return _one_step(one, slot, gate), _one_step(append, slot, gate)
 
@@ -161,9 +164,13 @@ def _finite(value: Any, gate: Gate) -> Any:
         number = float("nan")
     if isfinite(number):
         return number
+    _drop(gate)
+    return None
+
+
+def _drop(gate: Gate) -> None:
     gate.dropped += 1
     gate.tell_dropped()
-    return None
 
 
 def _one_step(write: Any, slot: Slot, gate: Gate) -> Any:

@@ -16,6 +16,9 @@ WHOLE_FLOAT = float(WHOLE_LIMIT)
 SMALL = 2**30 - 1
 """Ints up to here have one digit to the interpreter, and are compared without a call."""
 
+LEAST = -SMALL
+"""The same below zero, as to negate takes as long as to compare."""
+
 
 def as_integer(number: float) -> Number:
     """Return `number` as an int when it has no fraction and fits 64 bits, else as it is."""
