@@ -18,6 +18,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.plain.deltas import PlainDeltas
+from fog_aggregator.core.plain.writers import blocks_of
 from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.load import load
@@ -90,6 +91,7 @@ class Reader:
         for place in parts.roster:
             for epoch in place.epochs.values():
                 found[f"{place.path} {epoch.id}"] = (epoch.usual, epoch.run, [*epoch.maps])
+                assert epoch.blocks in (None, blocks_of(epoch.maps)), "what was remembered of it has changed"
         rows, arrivals = parts.roster.rows, parts.arrivals.by_group(np.arange(8, dtype=np.int32), 8)
         found["rows"] = [rows.interval.tolist(), rows.shows_gauges.tolist(), rows.ephemeral.tolist(), arrivals.tolist()]
         found["wanted"] = self.ingest.wanted(NOW)

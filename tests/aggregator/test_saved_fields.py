@@ -111,6 +111,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Branch", "brought_since"): "as brought",
     ("Branch", "_addresses"): "the one that was told last is in its information",
     ("Parts", "arrivals"): "counts since the program began",
+    ("Epoch", "blocks"): "remembers what the maps say",
     ("Epoch", "usual"): "the first frame after a restart says it again",
     ("RowPool", "_free"): "the rows that are free are handed out in another order",
     ("Table", "row_bytes"): "follows from the columns' types",

@@ -19,3 +19,17 @@ MOST_SECTIONS: Final = 16
 """Sections of a frame that is taken for plain: counters, gauges, and a group for each width of histograms."""
 MOST_CELLS: Final = 8_192
 """Values of a section that is taken for plain: what is longer gains nothing by company."""
+
+NEXT_SEQ, EXPECTED_FLAGS, PLACE_ROW, FIRST_BLOCK, END_BLOCK = range(5)
+"""A writer: the number and the flags of its next plain delta, the row of its place, and where its blocks are."""
+WRITER: Final = 5
+
+BIRTH, USUAL, LAST_SEEN = range(3)
+"""The times of a writer, see `Epoch`."""
+
+BLOCK_WIDTH, BLOCK_LOW, BLOCK_HIGH, BLOCK_OFFSET = range(4)
+"""A block of a writer's ids: of which sections, the lowest id, the one after the highest, its slots less its ids."""
+BLOCK: Final = 4
+
+NOW, AUDIBLE, SETTLED_AT, PACE, OUTAGE_PACES, SETTLING, STALE = range(7)
+"""The fleet's time, see `FleetTime`, and the constants of its rules."""

@@ -15,7 +15,7 @@ from fog_aggregator.machine_memory import resident_bytes
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _COMPILED: Final = "fog_aggregator.kernels.compiled"
-_MODULES: Final = ("deltas", "merging", "runs")
+_MODULES: Final = ("deltas", "advancing", "merging", "runs")
 """The modules of `compiled`, whose functions `Kernels` names."""
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+
+from fog_aggregator.core.columns import Float64s
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.core.saved import Saved, as_flag, as_number
+from fog_aggregator.kernels.layout import SETTLED_AT
 
 SETTLING_SECONDS: Final = 20.0
 """After the server was away nodes may take so long to come back, as the pauses between their attempts to connect grow
@@ -59,6 +64,15 @@ class FleetTime:
                 self.settled_at = timestamp + SETTLING_SECONDS
             self.audible_seconds += min(gap, self.pace, max(0.0, timestamp - self.settled_at))
             self.now = timestamp
+
+    def as_array(self) -> Float64s:
+        """Return the time as a kernel takes it (`fog_aggregator.kernels.layout.NOW`), with the rules' constants."""
+        constants = float(OUTAGE_PACES), SETTLING_SECONDS, float(STALE_INTERVALS)
+        return np.array([self.now, self.audible_seconds, self.settled_at, self.pace, *constants])
+
+    def take_over(self, clock: Float64s) -> None:
+        """Take over what a kernel has made of `as_array`."""
+        self.now, self.audible_seconds, self.settled_at = clock[: SETTLED_AT + 1].tolist()
 
     def audible_by(self, timestamp: float) -> float:
         """Return the audible time at a timestamp that was just read: now, unless it is part of a backlog."""

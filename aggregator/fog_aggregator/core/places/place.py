@@ -217,6 +217,7 @@ class Place(ABC):
 
 def remove(tables: Tables, epoch: SlotHolder, ids: Int64s) -> None:
     """Take note that a writer has removed some ids (R12.5)."""
+    epoch.blocks = None
     for kind, places in epoch.maps.items():
         kind.remove(tables[kind], places, ids)
 
@@ -225,11 +226,12 @@ def close(tables: Tables, closed: SlotHolder | None, epoch: SlotHolder) -> None:
     """Add all that an epoch counted to the closed total (R12.13), if there is one to add to; release its slots."""
     for kind, places in epoch.maps.items():
         kind.close(tables, closed, places.items()[1])
-    epoch.maps = {}
+    epoch.maps, epoch.blocks = {}, None
 
 
 def drop_absent(tables: Tables, closed: SlotHolder | None, epoch: SlotHolder, present: Ids) -> None:
     """Close the ids that a complete keyframe no longer has (R12.10)."""
+    epoch.blocks = None
     for kind, places in epoch.maps.items():
         ids, slots = places.items()
         absent = ~np.isin(ids, _concatenate(group for of, group in present if of is kind.defined_as))

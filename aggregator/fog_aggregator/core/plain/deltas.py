@@ -9,21 +9,23 @@ not plain ends a run: it is applied by `Fleet.apply`, after what came before it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
+from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import LAID_OUT
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.places.epoch import Epoch
-from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
-from fog_aggregator.core.plain.reading import Reading
-from fog_aggregator.kernels.layout import AGE, COUNT, FIRST_SECTION, FLAGS, HIGH, INTERVAL, LOW, SEQ, WIDTH
+from fog_aggregator.core.plain.reading import MOST_FRAMES, Reading
+from fog_aggregator.core.plain.writers import WriterColumns
+from fog_aggregator.kernels.layout import FIRST_SECTION, INTERVAL, MOST_SECTIONS, PLACE_ROW, WIDTH
 from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Message
-from fog_schema.frames import EPHEMERAL, SHARED
 from fog_schema.paths import Path
+
+_NONE: Final[Int64s] = np.zeros(0, np.int64)
 
 
 class PlainDeltas:
@@ -31,14 +33,18 @@ class PlainDeltas:
 
     Args:
         fleet: the fleet.
-        kernels: they read and merge.
+        kernels: they read, advance and merge.
     """
 
     def __init__(self, fleet: Fleet, kernels: Kernels) -> None:
         self._fleet = fleet
         self._kernels = kernels
         self._read = Reading(kernels)
-        self._begin = 0
+        self._begin = self._end = self._late_values = 0
+        self._rows = _NONE
+        self._offsets: Int64s = np.zeros(MOST_FRAMES * MOST_SECTIONS, np.int64)
+        self._counts: Int64s = np.zeros(MOST_FRAMES, np.int64)
+        self._late: Bools = np.zeros(MOST_FRAMES, np.bool_)
 
     def read(self, messages: Sequence[Message]) -> None:
         """Read messages, at most MOST_FRAMES."""
@@ -52,72 +58,30 @@ class PlainDeltas:
             at: the place, among them.
             now: the server's time, by which values may come late.
         """
-        read, get = self._read, self._fleet.parts.roster.get
-        plain, epochs, headers, messages = read.plain, read.epochs, read.headers, read.messages
-        self._forget()
-        self._begin, end = at, len(messages)
-        while at < end and plain[at]:
-            place = get(paths[at])
-            epoch = None if place is None else place.epochs.get(epochs[at])
-            if place is None or epoch is None or not place.takes_batches or not self._is_next(place, epoch, at):
-                break
-            header, timestamp = headers[at], messages[at].timestamp_ns / 1e9
-            interval = header[INTERVAL] / 1000
-            epoch.seq += 1
-            late = self._fleet.hear(place, epoch, timestamp, header[AGE], interval)
-            if late or now - timestamp > STALE_INTERVALS * header[INTERVAL] / 1000:
-                self._late_values += self._counts[-1]
-            self._late.append(late)
-            self._rows.append(place.row)
-            if len(place.epochs) > 1 or not self._fleet.parts.roster.rows.shows_gauges[epoch.row]:
-                place.elect(self._fleet.parts.roster.rows)
-            at += 1
-        return at
+        self._begin = self._end = at
+        read, parts, writers = self._read, self._fleet.parts, WriterColumns()
+        writers.gather(parts.roster, paths[at:], read.plain[at:], read.epochs[at:])
+        if not (count := len(writers.of)):
+            return at
+        of, stamps, headers = np.array(writers.of, np.int64), read.stamps[at : at + count], read.headers[at:]
+        columns, rows, clock = writers.columns(), parts.roster.rows, parts.time.as_array()
+        frames, applied = (headers, read.sections, of, stamps), (self._offsets, self._counts, self._late)
+        count = int(self._kernels.advance(frames, columns, (rows.last_seen, rows.audible_at), clock, applied))
+        parts.time.take_over(clock)
+        writers.take_over(parts.roster, columns, count, parts.time.observed_seconds)
+        self._rows, self._end = columns[0][PLACE_ROW][of[:count]], at + count
+        rows.interval[self._rows], rows.ended[self._rows] = headers[:count, INTERVAL] / 1000, False
+        late = self._late[:count] | (now - stamps[:count] / 1e9 > STALE_INTERVALS * headers[:count, INTERVAL] / 1000)
+        self._late_values = int(self._counts[:count][late].sum())
+        return self._end
 
     def settle(self) -> dict[str, int]:
         """Merge the values of the frames that were applied last; return counts, as an ingest keeps them."""
-        columns, counts = self._read.header_columns, np.array(self._counts, np.int64)
-        first, end = columns[self._begin, FIRST_SECTION], columns[self._begin + len(counts), FIRST_SECTION]
-        sections, tables = self._read.sections[first:end], self._fleet.parts.slots.tables
-        for form in self._forms:
+        first, end = self._read.headers[[self._begin, self._end], FIRST_SECTION]
+        sections, offsets = self._read.sections[first:end], self._offsets[: end - first]
+        tables, counts = self._fleet.parts.slots.tables, self._counts[: len(self._rows)]
+        for form in set(sections[:, WIDTH].tolist()):
             kind = LAID_OUT[form]
-            offsets = np.array(self._offsets, np.int64)
             kind.merge(tables[kind], self._kernels, (self._read.bytes, sections, offsets))
-        self._fleet.parts.arrivals.add(np.array(self._rows, np.int64), counts, np.array(self._late, np.bool_))
-        merged = {Status.APPLIED.value: len(counts), "values": sum(self._counts), "late": self._late_values}
-        self._forget()
-        return merged
-
-    def _forget(self) -> None:
-        self._offsets: list[int] = []
-        self._rows: list[int] = []
-        self._counts: list[int] = []
-        self._late: list[bool] = []
-        self._forms: set[int] = set()
-        self._late_values = 0
-
-    def _is_next(self, place: Place, epoch: Epoch, at: int) -> bool:
-        """Tell whether a delta is next in its epoch, and of series that lie in blocks; note where they lie."""
-        header = self._read.headers[at]
-        flags = SHARED * epoch.shared + EPHEMERAL * place.ephemeral
-        if (
-            epoch.seq + 1 != header[SEQ]
-            or epoch.gapped
-            or epoch.huge
-            or epoch.run is not None
-            or header[FLAGS] != flags
-        ):
-            return False
-        maps, offsets, count = epoch.maps, [], 0
-        sections = self._read.deciding[header[FIRST_SECTION] : self._read.headers[at + 1][FIRST_SECTION]]
-        for row in sections:
-            places = maps.get(LAID_OUT[row[WIDTH]])
-            if places is None or not places.covers(row[LOW], row[HIGH]):
-                return False
-            offsets.append(places.offset)
-            count += row[COUNT]
-        for row in sections:
-            self._forms.add(row[WIDTH])
-        self._offsets += offsets
-        self._counts.append(count)
-        return True
+        self._fleet.parts.arrivals.add(self._rows, counts, self._late[: len(counts)])
+        return {Status.APPLIED.value: len(counts), "values": int(counts.sum()), "late": self._late_values}

@@ -12,6 +12,8 @@ R = TypeVar("R")
 
 BYTES: Final = "Array(uint8, 1, 'C', readonly=True)"
 """Bytes in a signature: a view of Python's own are never written."""
+TABLE: Final = "Array(int64, 2, 'C', readonly=True)"
+"""Rows of integers in a signature, which are a view of Python's bytes."""
 
 
 def compiled(*signatures: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
