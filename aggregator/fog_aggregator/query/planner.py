@@ -28,6 +28,7 @@ MOST_PLANS: Final = 2_000
 FEW: Final = 256
 """So many places have their slots looked up one by one; of more, all slots of the fleet are looked at, at once."""
 _GROUPS: Final = 64
+_NOBODY: Final[Int32s] = np.zeros(0, np.int32)
 _AXES: Final = 16
 
 
@@ -115,11 +116,13 @@ class Planner:
 
     def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
         """Return what the plan of a table in a view is made of; `axis` is the view's."""
-        groups = self.groups(view)
+        groups, version = self.groups(view), self._version(view.grouping, kind, axis[0])
         index, epochs = self._index_of(view.selection, kind)
+        if index.is_empty:
+            return Draft(version, index, _NOBODY, max(1, len(groups.paths)), _NOBODY if kind.ordered else None)
         node = self._fleet.places_of_epochs(kind, slice(None) if epochs is None else epochs)
         return Draft(
-            self._version(view.grouping, kind, axis[0]),
+            version,
             index,
             _by_row(np.where(node >= 0, groups.of_node[node], np.int32(-1)), epochs),
             max(1, len(groups.paths)),

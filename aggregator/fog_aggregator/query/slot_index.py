@@ -121,6 +121,12 @@ class SlotIndex:
         """Tell whether the runs are known."""
         return self._known is not None
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether it is known to have no slots."""
+        slots, known = self._slots, self._known
+        return not len(known[0].start) if known is not None else slots is not None and not len(slots.series)
+
     def may_follow(self, slots: int) -> bool:
         """Tell whether the lists of series that nobody has any more are few: a table has so many slots now."""
         return self.laid_out()[1].entries <= _MANY + 2 * slots

@@ -22,6 +22,7 @@ from nats.aio.transport import TcpTransport
 from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
 
+from fog_bus.nats.deliveries import Deliveries, Run
 from fog_bus.nats.resolver import Address
 
 _LONGEST_LINE: Final = 1024 * 1024
@@ -49,18 +50,26 @@ class Arrivals:
     """The messages of a subscription that have arrived, past nats-py's queue and its task.
 
     Args:
+        beginning: The beginning of the reply subjects of deliveries, of which many are read at once.
         wake: Called when some have.
 
     Attributes:
         messages: All that have arrived, in order; whoever reads them takes them out.
+        deliveries: How its deliveries look; None while its number is not known.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.messages: list[Arrived] = []
+    def __init__(self, beginning: bytes, wake: Callable[[], None]) -> None:
+        self.messages: list[Arrived | Run] = []
+        self.deliveries: Deliveries | None = None
+        self._beginning = beginning
         self._wake = wake
 
-    def put(self, message: Arrived) -> None:
-        """Take a message, and wake whoever reads them."""
+    def begin(self, sid: bytes) -> None:
+        """Take note of the subscription's number in its connection."""
+        self.deliveries = Deliveries(sid, self._beginning)
+
+    def put(self, message: Arrived | Run) -> None:
+        """Take a message, or a run of them, and wake whoever reads them."""
         self.messages.append(message)
         self._wake()
 
@@ -108,7 +117,9 @@ class Client(nats.aio.client.Client):
         number = getattr(subscription, "_id", None)
         if not isinstance(number, int):
             return False
-        self._ps.arrivals[b"%d" % number] = arrivals
+        sid = b"%d" % number
+        arrivals.begin(sid)
+        self._ps.arrivals[sid] = arrivals
         return True
 
     def forget(self, arrivals: Arrivals) -> None:
@@ -266,13 +277,21 @@ class _Parser(Parser):
                 at = body
                 continue
             operation, subject, sid, *reply, total = line.split(b" ")
-            header = int(reply.pop()) if operation == b"HMSG" else 0
-            after = body + int(total)
+            arrivals = self.arrivals.get(sid)
+            if arrivals is not None and arrivals.deliveries is not None:
+                at, run = arrivals.deliveries.read(buffer, at)
+                if run is not None:
+                    arrivals.put(run)
+                    continue
+            header, size = int(reply.pop()) if operation == b"HMSG" else 0, int(total)
+            if not 0 <= header <= size:
+                raise ProtocolError  # it would be read again, for ever
+            after = body + size
             if len(buffer) < after + 2:
                 self.needed = after + 2 - at  # a large message is looked at twice, not once for each of its pieces
                 break
             headers, data = buffer[body : body + header], buffer[body + header : after]
-            if (arrivals := self.arrivals.get(sid)) is None:
+            if arrivals is None:
                 await self.nc._process_msg(int(sid), subject, reply[0] if reply else b"", data, headers)  # noqa: SLF001
             else:
                 read = await self.nc._process_headers(headers) if headers else None  # noqa: SLF001

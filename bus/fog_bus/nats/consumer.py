@@ -23,6 +23,7 @@ from nats.errors import Error as NatsError
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.client import Arrivals, Arrived
 from fog_bus.nats.connection import Client
+from fog_bus.nats.deliveries import Run
 from fog_bus.ports import LogError, Message
 
 _BATCH: Final = 1000
@@ -116,7 +117,7 @@ class PullConsumer:
         self._address = _Address(stream, name, inbox, f".{stream}.{name}.", beginning)
         self._subscription: Subscription | None = None
         self._wake = asyncio.Event()
-        self._arrivals = Arrivals(self._wake.set)
+        self._arrivals = Arrivals(beginning, self._wake.set)
         self._asked = 0
         self._received = 0
         self._end: LogError | None = None
@@ -222,7 +223,7 @@ class PullConsumer:
         if self._jetstream.link.connection.client is not self._client:
             self._end = LogError("disconnected")
 
-    def _sort(self, arrived: list[Arrived]) -> list[Message]:
+    def _sort(self, arrived: list[Arrived | Run]) -> list[Message]:
         """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
         Only what the server delivers from a stream has a reply subject of `$JS.ACK` with this consumer's name; headers
@@ -230,23 +231,31 @@ class PullConsumer:
         sent here by a stranger, and left out.
         """
         messages: list[Message] = []
-        for subject, reply, data, headers in arrived:
-            if reply:
-                delivery = self._delivery(reply)
-                if delivery is None:
-                    continue
-                seq, consumer_seq, timestamp_ns, pending = delivery
-                self._received += 1
-                if consumer_seq != self._received:
-                    self._end = LogError("hole", f"delivery {self._received} is missing")
-                    break
-                self._asked -= 1
-                self.pending = pending
-                messages.append(Message(subject, data, seq, timestamp_ns))
-            elif headers and (end := self._status(headers)) is not None:
-                self._end = end
+        for one in arrived:
+            if isinstance(one, Run):
+                self._take(one, messages)
+            elif one[1]:
+                if (delivery := self._delivery(one[1])) is not None:
+                    seq, consumer_seq, timestamp_ns, pending = delivery
+                    message = Message(one[0], one[2], seq, timestamp_ns)
+                    self._take(Run([message], [consumer_seq], pending), messages)
+            elif one[3]:
+                self._end = self._status(one[3])
+            if self._end is not None:
                 break
         return messages
+
+    def _take(self, run: Run, messages: list[Message]) -> None:
+        """Take the messages of a run that follow on those that were received, up to the first that is missing."""
+        expected, count = self._received + 1, len(run.messages)
+        if run.consumer_seqs != list(range(expected, expected + count)):
+            count = next(at for at, seq in enumerate(run.consumer_seqs) if seq != expected + at)
+            self._end = LogError("hole", f"delivery {expected + count} is missing")
+        else:
+            self.pending = run.pending
+        self._received += count
+        self._asked -= count
+        messages += run.messages[:count]
 
     def _delivery(self, reply: bytes) -> tuple[int, ...] | None:
         """Return the facts in a reply subject, as `Delivery` has them; None when it is not one of this consumer."""
