@@ -11,9 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.errors import ProtocolError
 
-from fog_bus.nats.client import Arrivals, Client
+from fog_bus.nats.client import Arrivals, Client, Deliveries, Run
 from fog_bus.nats.consumer import PullConsumer
-from fog_bus.nats.deliveries import Deliveries, Run
 from fog_bus.ports import Message
 
 BEGINNING = b"$JS.ACK.S.reader.1."
@@ -137,7 +136,7 @@ def test_a_run_ends_before_what_is_not_complete() -> None:
     [b"MSG a 7\r\n", b"MSG a 7 x y\r\n", b"HMSG a 7 x 1\r\n", b"MSG a 7 -11\r\n", b"HMSG a 7 3 2\r\n", b"NONE\r\n"],
 )
 async def test_lines_that_are_no_protocol_end_the_connection(line: bytes) -> None:
-    """What came before them has arrived."""
+    """All that came before them has arrived."""
     connection = Connection(at_once=True)
     with pytest.raises(ProtocolError):
         await connection.read([delivery(1) + line])

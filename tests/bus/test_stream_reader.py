@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from fog_bus.nats.api import JetStream
-from fog_bus.nats.client import Arrivals, Arrived
+from fog_bus.nats.client import Arrivals, Arrived, Run
 from fog_bus.nats.consumer import PullConsumer
-from fog_bus.nats.deliveries import Run
 from fog_bus.nats.link import Link
 from fog_bus.ports import Message
 from fog_testing.nats_server import NatsServer

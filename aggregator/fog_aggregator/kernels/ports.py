@@ -20,9 +20,9 @@ Sections: TypeAlias = tuple[Bytes, Int64s, Int64s]
 Frames: TypeAlias = tuple[Int64s, Int64s, Int64s, Int64s]
 """Headers and sections of frames, the writer of each frame, when each was stored."""
 Writers: TypeAlias = tuple[Int64s, NDArray[np.float64], Int64s]
-"""What is known of writers, their times, their blocks."""
-Heard: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""When each place was heard last, and the audible time then."""
+"""Numbers of writers, their times, their blocks."""
+Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The time of each place's last frame, and the audible time then."""
 Applied: TypeAlias = tuple[Int64s, Int64s, NDArray[np.bool_]]
 """The offset of each section, how many values each frame has, and whether it came late."""
 
@@ -33,7 +33,7 @@ class Kernels(NamedTuple):
     """The compiled kernels. A new one is a field here, and a function of the same name in a module of `compiled`."""
 
     read_deltas: Callable[[Bytes, Int64s, NDArray[np.bool_], Bits, Int64s, Int64s], None]
-    advance: Callable[[Frames, Writers, Heard, NDArray[np.float64], Applied], Integer]
+    advance: Callable[[Frames, Writers, Places, NDArray[np.float64], Applied], Integer]
     add_counts: Callable[[Bytes, Int64s, Int64s, Int64s], None]
     set_gauges: Callable[[Bytes, Int64s, Int64s, NDArray[np.float64]], None]
     add_buckets: Callable[[Bytes, Int64s, Int64s, Int64s, NDArray[np.float64]], None]

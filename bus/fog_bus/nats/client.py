@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import nats.aio.client
 from nats.aio.client import DEFAULT_BUFFER_SIZE, PING_PROTO
@@ -22,14 +23,16 @@ from nats.aio.transport import TcpTransport
 from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
 
-from fog_bus.nats.deliveries import Deliveries, Run
 from fog_bus.nats.resolver import Address
+from fog_bus.ports import Message
 
 _LONGEST_LINE: Final = 1024 * 1024
 """A server's INFO names every other server of its cluster; nothing else comes near."""
 _SHORT_HEADERS: Final = 256
 _MOST_HEADERS: Final = 64
 """Of so many bytes, and so many of them, headers are remembered."""
+_NUMBER: Final = rb"(\d{1,19})"
+_NUMBERS: Final = rb"\.".join([_NUMBER] * 4)
 
 
 class TlsNotOfferedError(Error):
@@ -46,16 +49,64 @@ Arrived: TypeAlias = tuple[str, bytes, bytes, dict[str, str] | None]
 """A message as it arrived: subject, reply, data, and headers if it has any."""
 
 
+class Run(NamedTuple):
+    """Deliveries that came one after the other."""
+
+    messages: list[Message]
+    consumer_seqs: list[int]
+    """Their numbers in the consumer."""
+    pending: int
+    """How many more of the consumer's messages the stream had at the last one."""
+
+
+class Deliveries:
+    """Read the deliveries of one consumer, many at once.
+
+    A server that has much to deliver sends one message after the other, which differ in a few numbers. One expression
+    finds these, and they are read together. All that looks otherwise is left to the parser.
+
+    Args:
+        sid: The number of its subscription, in the connection.
+        beginning: The beginning of the deliveries' reply subjects.
+    """
+
+    def __init__(self, sid: bytes, beginning: bytes) -> None:
+        head = rb"MSG ([^ \r\n]+) %b %b%b (\d{1,10})\r\n"
+        self._match = re.compile(head % (re.escape(sid), re.escape(beginning), _NUMBERS)).match
+
+    def read(self, buffer: bytes, at: int) -> tuple[int, Run | None]:
+        """Read the deliveries at a place up to the first that is not complete, or that looks otherwise.
+
+        Returns:
+            Where the next bytes are, and the deliveries; None for none.
+        """
+        match, datas, facts, end = self._match, [], [], len(buffer)
+        while (found := match(buffer, at)) is not None:
+            begin = found.end()
+            after = begin + int(found[6])
+            if after + 2 > end:
+                break
+            datas.append(buffer[begin:after])
+            facts.append(found.groups())
+            at = after + 2
+        if not facts:
+            return at, None
+        subjects, seqs, consumer_seqs, stamps, pending, _ = zip(*facts, strict=True)
+        texts = b" ".join(subjects).decode(errors="replace").split(" ")
+        messages = map(Message._make, zip(texts, datas, map(int, seqs), map(int, stamps), strict=True))
+        return at, Run(list(messages), list(map(int, consumer_seqs)), int(pending[-1]))
+
+
 class Arrivals:
     """The messages of a subscription that have arrived, past nats-py's queue and its task.
 
     Args:
-        beginning: The beginning of the reply subjects of deliveries, of which many are read at once.
+        beginning: The beginning of the reply subjects of a consumer's deliveries.
         wake: Called when some have.
 
     Attributes:
         messages: All that have arrived, in order; whoever reads them takes them out.
-        deliveries: How its deliveries look; None while its number is not known.
+        deliveries: Reads many at once; None while the subscription's number is not known.
     """
 
     def __init__(self, beginning: bytes, wake: Callable[[], None]) -> None:

@@ -21,9 +21,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.client import Arrivals, Arrived
+from fog_bus.nats.client import Arrivals, Arrived, Run
 from fog_bus.nats.connection import Client
-from fog_bus.nats.deliveries import Run
 from fog_bus.ports import LogError, Message
 
 _BATCH: Final = 1000

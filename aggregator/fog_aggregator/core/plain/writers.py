@@ -19,7 +19,7 @@ from fog_aggregator.kernels.ports import Writers
 from fog_schema.frames import EPHEMERAL, SHARED
 from fog_schema.paths import Path
 
-_WIDTHS: Final[Mapping[Kind, int]] = {kind: width for width, kind in LAID_OUT.items()}
+_FORMS: Final[Mapping[Kind, int]] = {kind: form for form, kind in LAID_OUT.items()}
 _BLOCK: Final = Struct(f"{BLOCK}q")
 _TIMES: Final = tuple(map(attrgetter, ("birth", "usual", "last_seen")))
 
@@ -29,7 +29,6 @@ class WriterColumns:
 
     Attributes:
         of: of each frame its writer's number.
-        columns: as a kernel takes them, and changes them.
     """
 
     def __init__(self) -> None:
@@ -96,8 +95,8 @@ class WriterColumns:
 def blocks_of(maps: Mapping[Kind, IdMap]) -> bytes:
     """Return the blocks among the ids of an epoch, as `fog_aggregator.kernels.layout` has them."""
     blocks = [
-        _BLOCK.pack(_WIDTHS[kind], ids.low, ids.high, ids.offset)
+        _BLOCK.pack(_FORMS[kind], ids.low, ids.high, ids.offset)
         for kind, ids in maps.items()
-        if ids.is_block and kind in _WIDTHS
+        if ids.is_block and kind in _FORMS
     ]
     return b"".join(blocks)

@@ -36,7 +36,7 @@ from fog_aggregator.kernels.layout import (
     USUAL,
     WIDTH,
 )
-from fog_aggregator.kernels.ports import Applied, Frames, Heard, Int64s, Integer, Writers
+from fog_aggregator.kernels.ports import Applied, Frames, Int64s, Integer, Places, Writers
 
 
 @compiled()
@@ -61,15 +61,15 @@ def tell_time(clock: NDArray[np.float64], timestamp: float) -> None:
 
 
 @compiled()
-def hear(heard: Heard, row: Integer, timestamp: float, clock: NDArray[np.float64]) -> None:
+def hear(places: Places, row: Integer, timestamp: float, clock: NDArray[np.float64]) -> None:
     """Take note of when a frame of a place came, as `Fleet.hear` does."""
     if timestamp >= clock[NOW]:
         tell_time(clock, timestamp)
-        heard[0][row], heard[1][row] = timestamp, clock[AUDIBLE]
+        places[0][row], places[1][row] = timestamp, clock[AUDIBLE]
         return
     audible = clock[AUDIBLE] - (clock[NOW] - timestamp) if clock[PACE] != 0.0 else clock[AUDIBLE]
-    heard[0][row] = max(heard[0][row], timestamp)
-    heard[1][row] = max(heard[1][row], audible)
+    places[0][row] = max(places[0][row], timestamp)
+    places[1][row] = max(places[1][row], audible)
 
 
 @compiled()
@@ -97,14 +97,14 @@ def see(
     f"Tuple((int64[:, ::1], float64[:, ::1], {TABLE})), UniTuple(float64[::1], 2), float64[::1],"
     "Tuple((int64[::1], int64[::1], boolean[::1])))"
 )
-def advance(frames: Frames, writers: Writers, heard: Heard, clock: NDArray[np.float64], applied: Applied) -> Integer:
+def advance(frames: Frames, writers: Writers, places: Places, clock: NDArray[np.float64], applied: Applied) -> Integer:
     """Move writers by their plain deltas up to the first that is not next, or of series in no block; return how many.
 
     Args:
         frames: headers and sections as `read_deltas` leaves them; of each frame its writer's number and when it was
             stored, nanoseconds. The first header and its row of sections are those of the first frame.
         writers: of each what is known, and its times, shapes (5, writers) and (3, writers); all blocks, shape (n, 4).
-        heard: by place's row.
+        places: by place's row.
         clock: the fleet's time.
         applied: takes the offset of each section, from the first frame's on; of each frame the number of its values,
             and whether it came late.
@@ -123,7 +123,7 @@ def advance(frames: Frames, writers: Writers, heard: Heard, clock: NDArray[np.fl
             values += sections[row, COUNT]
         timestamp, interval = stamps[at] / 1e9, header[INTERVAL] / 1000
         known[NEXT_SEQ, writer] += 1
-        hear(heard, known[PLACE_ROW, writer], timestamp, clock)
+        hear(places, known[PLACE_ROW, writer], timestamp, clock)
         applied[1][at] = values
         applied[2][at] = see(times, writer, timestamp, header[AGE] / 1000, interval, clock[STALE])
     return len(of)
