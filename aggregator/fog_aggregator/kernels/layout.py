@@ -28,7 +28,8 @@ BIRTH, USUAL, LAST_SEEN = range(3)
 """The times of a writer, see `Epoch`."""
 
 BLOCK_WIDTH, BLOCK_LOW, BLOCK_HIGH, BLOCK_OFFSET = range(4)
-"""A block of a writer's ids: the width of its sections, the lowest id, the one after the highest, its slots less its ids."""
+"""A block of a writer's ids: the width of its sections, the lowest id, the one after the highest, its slots less its
+ids."""
 BLOCK: Final = 4
 
 NOW, AUDIBLE, SETTLED_AT, PACE, OUTAGE_PACES, SETTLING, STALE = range(7)
