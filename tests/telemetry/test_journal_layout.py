@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
 
@@ -253,3 +254,56 @@ def test_segments_longer_than_the_file_are_torn() -> None:
     image[AT_SEGMENTS * CELL : (AT_SEGMENTS + 1) * CELL] = (1 << 40).to_bytes(8, "little")
     with pytest.raises(JournalError, match="cut off"):
         read(bytes(image))
+
+
+def test_a_batch_counts_as_a_whole_from_one_store_on() -> None:
+    """Killed before it, nothing of it is counted; killed after it, all is, however much of it was made."""
+    journal = made()
+    orders, delay = journal.add(ORDERS, A), journal.add(DELAY, A)
+    assert orders is not None
+    assert delay is not None
+    count(orders, 5)
+    before = values(journal)
+    assert left(journal).file == ""
+    assert journal.begin_batch({orders[0]: [3, 0.5, 2.0], delay[0]: [0.1, 7.0]}, "/spool/ä")
+    after = {(ORDERS, A): 10.5, (DELAY, A): HistogramValue((1, 0, 1), 7.1)}
+    assert values(journal) == after
+    assert left(journal).file == "/spool/ä"
+    count(orders, 8)  # some of it is made
+    assert values(journal) == after
+    count(orders, 10.5)
+    count(delay, HistogramValue((1, 0, 1), 7.1))
+    journal.end_batch()
+    assert left(journal).file == ""
+    assert values(journal) == after != before
+
+
+def test_a_batch_may_be_of_any_length_and_has_room_or_is_not_begun() -> None:
+    """A longer one gets another place, whose old one is free again."""
+    journal = made(limit=HEADER_BYTES + 64 * 1024)
+    place = journal.add(ORDERS, A)
+    assert place is not None
+    for length in (10, 1_000, 3_000):
+        assert journal.begin_batch({place[0]: [1]}, "x" * length)
+        assert left(journal).file == "x" * length
+        journal.end_batch()
+    assert not journal.begin_batch({place[0]: [1]}, "x" * 100_000)
+    assert left(journal).file == ""
+    assert journal.begin_batch({}, "none")
+    assert left(journal).epochs == ()
+
+
+def test_a_batch_that_is_not_whole_is_torn() -> None:
+    """Whatever stands in its cells, the journal is read or refused."""
+    journal = made()
+    place = journal.add(ORDERS, A)
+    assert place is not None
+    journal.begin_batch({place[0]: [1]}, "file")
+    whole = journal.image()
+    at = int.from_bytes(whole[4 * CELL : 5 * CELL], "little")
+    for cell in range(at, at + 7 * CELL, CELL):
+        for bad in (0, 1, 2**40, -8):
+            with_fault = bytearray(whole)
+            with_fault[cell : cell + CELL] = bad.to_bytes(8, "little", signed=True)
+            with suppress(JournalError):
+                read(bytes(with_fault))

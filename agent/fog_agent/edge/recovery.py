@@ -116,6 +116,8 @@ class Recovery:
     async def _end(self, file: LeftFile) -> bool:
         """End the epochs that a journal has; False when the server did not take all of it."""
         left = read(await off_loop(file.image))
+        if left.file:  # its counts are in the journal: nobody may count it again
+            await off_loop(Path(left.file).unlink, missing_ok=True)
         address = self._address(left, file) if left.epochs else self._own
         expired = [epoch for epoch in left.epochs if is_expired(epoch, time.time())]
         for epoch in left.epochs:

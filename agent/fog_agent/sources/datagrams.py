@@ -7,6 +7,7 @@ and what it drops all the same is asked of it (`SO_MEMINFO`, the number that /pr
 from __future__ import annotations
 
 import errno
+import fcntl
 import grp
 import ipaddress
 import logging
@@ -16,8 +17,8 @@ import socket
 import stat
 import struct
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -32,6 +33,8 @@ BATCH: Final = 256
 """Datagrams that are handed on together at most."""
 LAST_BATCHES: Final = 400
 """So many are still read at a stop: more than the queue holds, and an end to it under a flood."""
+FAULT: Final = "fault"
+"""The reason of a refusal for datagrams that a fault of the agent's own has lost."""
 PATIENCE: Final = 2.0
 """Seconds that a stop waits for the thread."""
 MAX_PATH: Final = 90
@@ -133,6 +136,22 @@ def _lengthen(sock: socket.socket) -> None:
 def _bind_unix(address: Address) -> socket.socket:
     """Bind under another name, and rename when its permissions are right: nobody finds it with others."""
     path = Path(address.path)
+    with _alone_in(path.parent):
+        return _bind_new(address, path)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time look who receives in a directory and take a place there."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _bind_new(address: Address, path: Path) -> socket.socket:
     _refuse_taken(path)
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
@@ -143,7 +162,7 @@ def _bind_unix(address: Address) -> socket.socket:
         sock.bind(str(new))
         new.chmod(address.mode)
         if address.group:
-            os.chown(new, -1, _group(address.group))
+            os.chown(new, -1, group_id(address.group))
         new.rename(path)
     except OSError:
         sock.close()
@@ -168,7 +187,12 @@ def _refuse_taken(path: Path) -> None:
     raise OSError(errno.EADDRINUSE, "another program receives there")
 
 
-def _group(name: str) -> int:
+def group_id(name: str) -> int:
+    """Return the number of a group.
+
+    Raises:
+        OSError: no group has this name.
+    """
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
@@ -227,9 +251,7 @@ class DatagramReader(Generic[T]):
         receive: receives one datagram: `receive`, or `receive_with_sender`.
         take: gets the datagrams, several at a time, on the reader's thread. One that raises loses those, which is
             logged; the next are read.
-
-    Attributes:
-        failed: datagrams for which `take` raised.
+        lost: is told how many datagrams were lost as `take` raised.
     """
 
     def __init__(
@@ -238,12 +260,13 @@ class DatagramReader(Generic[T]):
         address: Address,
         receive: Callable[[socket.socket], T],
         take: Callable[[list[T]], None],
+        lost: Callable[[int], object],
     ) -> None:
         self.address = address
-        self.failed = 0
         self._name = name
         self._receive = receive
         self._take = take
+        self._lost = lost
         self._running: _Running | None = None
         self._dropped = self._seen = 0  # in all, and of the present socket
         self._lock = threading.Lock()
@@ -304,16 +327,20 @@ class DatagramReader(Generic[T]):
             stopping = False
             while not stopping:
                 stopping = any(descriptor == woken.fileno() for descriptor, _ in poll.poll())
+                closed = stopping and _take_no_more(sock)
                 for _ in range(LAST_BATCHES if stopping else 1):
-                    if not self._read_batch(sock):
+                    if not self._read_batch(sock, closed=closed):
                         break
 
-    def _read_batch(self, sock: socket.socket) -> bool:
+    def _read_batch(self, sock: socket.socket, *, closed: bool) -> bool:
         """Read what there is, up to a batch, and hand it on; whether there may be more."""
         batch: list[T] = []
         more = True
         try:
             while len(batch) < BATCH:
+                if closed and not _has_one(sock):
+                    more = False
+                    break
                 batch.append(self._receive(sock))
         except OSError:  # nothing more at present, or closed
             more = False
@@ -321,9 +348,25 @@ class DatagramReader(Generic[T]):
             try:
                 self._take(batch)
             except Exception:  # noqa: BLE001 - whatever it does with these, the next ones are read
-                self.failed += len(batch)
+                self._lost(len(batch))
                 self._problems.report("datagrams", "%s: lost %d datagrams", self._name, len(batch), exc_info=True)
         return more
+
+
+def _take_no_more(sock: socket.socket) -> bool:
+    """Let senders to a unix socket be refused from now on, so that none sends what nobody reads; tell whether it is."""
+    if sock.family != socket.AF_UNIX:
+        return False
+    try:
+        sock.shutdown(socket.SHUT_RD)
+    except OSError:
+        return False
+    return hasattr(socket, "SO_PASSCRED")
+
+
+def _has_one(sock: socket.socket) -> bool:
+    """Tell whether there is a datagram in a socket that takes no more: it alone says who has sent it."""
+    return bool(sock.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_PEEK)[1])
 
 
 class _Running(NamedTuple):

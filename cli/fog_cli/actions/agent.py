@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from fog_agent.edge.agent import Agent
 from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.state_file import StateDirError
 from fog_agent.sources.host import HostMetrics, default_sources
+from fog_agent.sources.ports import SourceSettings
 from fog_bus.nats.connection import NatsOptions
 from fog_cli.actions.books import Ledger
 from fog_cli.actions.frame_text import FrameText
@@ -26,7 +27,7 @@ from fog_cli.errors import CommandError, UsageError
 from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
-from fog_cli.sources.of_node import sources_of, started, stopped
+from fog_cli.sources.of_node import journal_of, settings_of, sources_of, started, stopped
 from fog_cli.state_dir import default_state_dir
 from fog_schema.errors import PathError
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
@@ -44,12 +45,13 @@ def report(settings: Settings, path: str) -> int:
         UsageError: when the options cannot work.
     """
     set_up_logging(settings.log)
-    collector = TelemetryCollector(collection_interval=settings.agent.interval)
+    found = settings_of(settings)
+    collector = _collector(settings, found)
     options = settings.nats.options(f"fog agent {path}")
 
     async def serve(stop: asyncio.Event) -> int:
         ledger = Ledger(collector)
-        sources = sources_of(settings, collector)
+        sources = sources_of(settings, found, collector)
         collector.add_hook("collection", _host(settings, collector).collect)
         collector.run_collection()  # the baseline of every counter
         async with started(sources), _running(settings, collector, path, options), stopped(sources):
@@ -62,6 +64,13 @@ def report(settings: Settings, path: str) -> int:
         return 0
 
     return run_service(serve, stop_on_eof=settings.stop_on_eof)
+
+
+def _collector(settings: Settings, found: Sequence[SourceSettings]) -> TelemetryCollector:
+    try:
+        return TelemetryCollector(collection_interval=settings.agent.interval, journal=journal_of(settings, found))
+    except ValueError as error:
+        raise UsageError(f"--journal: {error}") from None
 
 
 def print_once(settings: Settings) -> int:

@@ -18,6 +18,10 @@ MAX_FILES = 1_000
 MAX_BYTES = 1_000_000
 """How much the spool holds; what comes then is dropped."""
 SUFFIX = ".job"
+MARK = ".journal"
+"""A file of the spool: the agent has a journal, and counts what is in the spool exactly once."""
+LOOK = b"fog1 look"
+"""Asks it to look there."""
 
 
 class TellingError(Exception):
@@ -52,6 +56,8 @@ class Relay:
         """
         header = f"fog1 {time.time():.6f} {'sync' if self._sync else '-'}\n"
         message = (header + "\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+        if not self._sync and self._is_spooled(message):
+            return
         try:
             with_socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
         except OSError as error:
@@ -61,6 +67,30 @@ class Relay:
             self._send(with_socket, message)
         finally:
             with_socket.close()
+
+    def _is_spooled(self, message: bytes) -> bool:
+        """Put a message into the spool of an agent with a journal, and let it look there; False when it has none.
+
+        Or when the spool takes no more: then the agent's queue is better than nothing.
+        """
+        if not os.path.exists(f"{self._spool}/{MARK}"):  # noqa: PTH110 - pathlib costs as much as all the rest
+            return False
+        try:
+            if self._is_full(len(message)):
+                return False
+            self._write(message)
+        except OSError:
+            return False
+        try:
+            relay = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+            try:
+                relay.setblocking(False)  # noqa: FBT003 - the standard library's way
+                relay.sendto(LOOK, self._socket)
+            finally:
+                relay.close()
+        except OSError:  # it looks now and again by itself
+            pass
+        return True
 
     def _send(self, relay: _socket.socket, message: bytes) -> None:
         try:

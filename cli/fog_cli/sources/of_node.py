@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fog_agent.sources.configuration import SourcesError, load_sources
+from fog_agent.sources.jobs.settings import JobsSettings
 from fog_agent.sources.metrics import SourceMetrics
-from fog_agent.sources.ports import Context
+from fog_agent.sources.ports import Context, SourceSettings
 from fog_agent.sources.running import Sources
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import UsageError
@@ -38,18 +39,27 @@ def check_sources(files: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def sources_of(settings: Settings, collector: TelemetryCollector) -> Sources:
-    """Make the sources that an agent was given, without starting them.
+def settings_of(settings: Settings) -> tuple[SourceSettings, ...]:
+    """Read the file of sources that an agent was given.
 
     Raises:
-        UsageError: Their file cannot be used.
+        UsageError: It cannot be used.
     """
-    if settings.sources is None:
-        return Sources()
     try:
-        found = load_sources(settings.sources)
+        return load_sources(settings.sources) if settings.sources is not None else ()
     except SourcesError as error:
         raise UsageError(str(error)) from None
+
+
+def journal_of(settings: Settings, found: Sequence[SourceSettings]) -> str | None:
+    """Return where the agent has a journal of its own: jobs are counted exactly once with it."""
+    return settings.agent.journal if any(isinstance(one, JobsSettings) for one in found) else None
+
+
+def sources_of(settings: Settings, found: Sequence[SourceSettings], collector: TelemetryCollector) -> Sources:
+    """Make the sources that an agent was given, without starting them."""
+    if not found:
+        return Sources()
     context = Context(collector, SourceMetrics(collector), settings.agent.interval, settings.agent.state_dir)
     return Sources([one.source(context) for one in found], context.metrics)
 

@@ -31,7 +31,11 @@ LOOPBACK = Address(host="127.0.0.1")
 
 @contextmanager
 def reading(
-    address: Address, taken: list[T], how: Callable[[socket.socket], T], during: Callable[[], object] = bool
+    address: Address,
+    taken: list[T],
+    how: Callable[[socket.socket], T],
+    during: Callable[[], object] = bool,
+    lost: list[int] | None = None,
 ) -> Iterator[DatagramReader[T]]:
     """Read datagrams into a list for the time of a block; `during` is called before each batch."""
 
@@ -39,7 +43,7 @@ def reading(
         during()
         taken.extend(batch)
 
-    reader = DatagramReader("test", address, how, take)
+    reader = DatagramReader("test", address, how, take, bool if lost is None else lost.append)
     reader.start()
     try:
         yield reader
@@ -91,6 +95,50 @@ def test_what_came_before_a_stop_is_read() -> None:
             sock.send(b"x")
         first.set()
     assert len(taken) == 1_000
+
+
+def test_nothing_is_accepted_that_nobody_reads_at_a_stop(unix: Address) -> None:
+    """A sender that goes on over a unix socket while the reader stops is refused, or what it sent is handed on."""
+    for _ in range(20):
+        taken: list[bytes] = []
+        sent = 0
+        with reading(unix, taken, receive) as reader, client(unix) as sock:
+            stopping = threading.Thread(target=reader.stop)
+            sock.send(b"")
+            sent += 1
+            stopping.start()
+            while True:
+                try:
+                    sock.send(b"x")
+                except OSError:
+                    break
+                sent += 1
+            stopping.join()
+        assert len(taken) == sent
+
+
+def test_of_two_that_begin_at_once_one_receives(unix: Address) -> None:
+    """The other one says so; none is left with a socket that nobody finds."""
+    for _ in range(10):
+        readers = [DatagramReader(f"{number}", unix, receive, ignore, bool) for number in range(4)]
+        began = threading.Barrier(len(readers))
+        refused: list[OSError] = []
+
+        def start(reader: DatagramReader[bytes], began: threading.Barrier = began) -> None:
+            began.wait(10)
+            try:
+                reader.start()
+            except OSError as error:
+                refused.append(error)  # noqa: B023 - this round's
+
+        threads = [threading.Thread(target=start, args=(reader,)) for reader in readers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for reader in readers:
+            reader.stop()
+        assert ["another program receives there" in str(error) for error in refused] == [True] * 3
 
 
 def test_what_the_kernel_drops_is_counted_exactly() -> None:
@@ -145,14 +193,15 @@ def test_a_datagram_that_is_too_long_can_be_told(unix: Address) -> None:
 def test_a_taker_that_raises_loses_its_batch_alone(caplog: pytest.LogCaptureFixture) -> None:
     """The next datagrams are read, and the lost ones are counted."""
     taken: list[bytes] = []
+    lost: list[int] = []
 
     def fail_once() -> None:
-        if not reader.failed:
+        if not lost:
             raise RuntimeError("broken")
 
-    with reading(LOOPBACK, taken, receive, during=fail_once) as reader, client(reader.address) as sock:
+    with reading(LOOPBACK, taken, receive, during=fail_once, lost=lost) as reader, client(reader.address) as sock:
         sock.send(b"lost")
-        wait_until(lambda: reader.failed == 1)
+        wait_until(lambda: lost == [1])
         sock.send(b"read")
         wait_until(lambda: taken == [b"read"])
     assert "lost 1 datagrams" in caplog.text
@@ -175,7 +224,7 @@ def test_a_unix_socket_has_its_permissions_and_takes_no_other_s_place(unix: Addr
     with pytest.raises(OSError, match="a file that is no socket"), reading(unix, [], receive):
         pass
     with pytest.raises(OSError, match="there is no group 'nobody-has-it'"):
-        DatagramReader("test", Address(path=unix.path + "2", group="nobody-has-it"), receive, ignore).start()
+        DatagramReader("test", Address(path=unix.path + "2", group="nobody-has-it"), receive, ignore, bool).start()
     assert [file.name for file in path.parent.iterdir()] == [path.name], "nothing half made stays"
 
 
@@ -184,7 +233,7 @@ def test_an_address_that_is_taken_is_named() -> None:
     with reading(LOOPBACK, [], receive) as first:
         where = f"127.0.0.1:{first.address.port}"
         with pytest.raises(OSError, match=f"cannot listen on {where}: Address already in use"):
-            DatagramReader("second", first.address, receive, ignore).start()
+            DatagramReader("second", first.address, receive, ignore, bool).start()
 
 
 def test_addresses_are_loopback_unless_somebody_wants_others() -> None:

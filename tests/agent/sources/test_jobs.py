@@ -186,7 +186,7 @@ def test_rates_and_users(start: Callable[..., Node]) -> None:
     node.source.stop()
     other = start(allow_uid=[os.getuid() + 1])
     code, err = other.fog("run", "--sync", "--", "sh", "-c", "exit 3")
-    assert (code, err.count(f"user {os.getuid()} is not in allow_uid")) == (3, 0)
+    assert (code, err.count(f"user {os.getuid()} is not in allow_uid")) == (3, 2)
     assert other.refused("user") == 2
 
 

@@ -66,6 +66,16 @@ KINDS: Final = {
 """By the words that stand before lines."""
 
 
+OF_RUNS: Final = {
+    name: (
+        KINDS["histogram" if name == "job_duration_seconds" else "counter" if name.endswith("_total") else "gauge"],
+        {"job_runs_total": ("job", "result"), "job_cpu_seconds_total": ("job", "mode")}.get(name, ("job",)),
+    )
+    for name in HELP
+}
+"""Kinds and labels of the metrics of `fog run`, which no other line may begin in another way."""
+
+
 def kind_of(name: str) -> Kind:
     """Return the kind of a metric whose line does not say it."""
     return KINDS["counter" if name.endswith("_total") else "gauge"]

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fog_agent.sources.jobs.kinds import KINDS, Kind, kind_of
 from fog_schema.limits import MAX_LABEL_VALUE_LENGTH, MAX_LABELS, MAX_NAME_LENGTH
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT
 
 MALFORMED: Final = "malformed"
 VALUE: Final = "value"
@@ -53,6 +54,10 @@ class Message(NamedTuple):
     sent_at: float
     sync: bool
     lines: list[str]
+
+
+LOOK: Final = b"fog1 look"
+"""A message of a job that has put what it tells into the spool, of an agent with a journal."""
 
 
 class Line(NamedTuple):
@@ -136,6 +141,6 @@ def _value(kind: Kind, text: str, line: str) -> int | float:
     except ValueError:
         more = ": leave its time out" if len(text.split()) == 2 else ""
         raise RefusedError(VALUE, f"{line[:60]!r}: {text[:40]!r} is no number{more}") from None
-    if not isfinite(value) or value < kind.least:
+    if not isfinite(value) or value < kind.least or (not kind.latest and abs(value) >= WHOLE_LIMIT):
         raise RefusedError(VALUE, f"{line[:60]!r}: {text[:40]} is nothing that a {kind.word} takes")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.names import RESERVED
 
-from .kinds import Kind, help_of
+from .kinds import OF_RUNS, Kind, help_of
 from .message import Line, RefusedError
 
 CLASH: Final = "clash"
@@ -27,6 +27,31 @@ class _Family(NamedTuple):
     names: tuple[str, ...]
 
 
+class Moment(NamedTuple):
+    """When something was told, unix seconds.
+
+    Attributes:
+        at: by the sender's word if it came by the spool, and never later than now; else now.
+        now: when it was taken.
+    """
+
+    at: float
+    now: float
+
+
+class Entry(NamedTuple):
+    """Say what a line does: to a series, or as an event; a gauge's that comes late has neither."""
+
+    line: Line
+    moment: Moment
+    series: Any
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a count: of a gauge and an event nothing is kept beyond the process."""
+        return self.series is not None and self.line.kind is not None and not self.line.kind.latest
+
+
 class Recorder:
     """The metrics of jobs. One call at a time.
 
@@ -42,16 +67,14 @@ class Recorder:
         self._latest: dict[tuple[str, tuple[str, ...]], float] = {}
         self._series: Tally[int] = Tally()
 
-    def record(self, uid: int, line: Line, sent_at: float) -> None:
-        """Take a line that a user sent at a time. A gauge does not go back to an earlier value.
+    def plan(self, uid: int, line: Line, moment: Moment) -> Entry:
+        """Say what a line of a user is to do; make its series if need be.
 
         Raises:
             RefusedError: it cannot be.
         """
         if line.kind is None:
-            facts = {"told_at": sent_at}
-            self._collector.record_event(line.name, line.text or None, line.labels, facts)
-            return
+            return Entry(line, moment, None)
         family = self._families.get(line.name)
         if family is None:
             self._check_room(uid, line.name)  # before it is registered: a family is never forgotten
@@ -66,11 +89,18 @@ class Recorder:
         if before is None:
             self._check_room(uid, line.name)
             self._series[uid] += 1
-        self._latest[line.name, values] = max(sent_at, before or 0.0)
-        if line.kind.latest and before is not None and sent_at < before:
-            return
-        series = family.metric.labels(*values) if values else family.metric
-        line.kind.take(series, line.value)
+        latest = min(before or 0.0, moment.now)  # a clock that went back must not hold up a gauge
+        self._latest[line.name, values] = max(moment.at, latest)
+        late = line.kind.latest and moment.at < latest
+        return Entry(line, moment, None if late else family.metric.labels(*values) if values else family.metric)
+
+    def make(self, entry: Entry) -> None:
+        """Do what a line says. A gauge does not go back to an earlier value."""
+        line = entry.line
+        if line.kind is None:
+            self._collector.record_event(line.name, line.text or None, line.labels, {"told_at": entry.moment.at})
+        elif entry.series is not None:
+            line.kind.take(entry.series, line.value)
 
     def _check_room(self, uid: int, name: str) -> None:
         if self._series[uid] >= self._max_series or len(self._latest) >= MOST_SERIES:
@@ -83,6 +113,8 @@ class Recorder:
             RefusedError: its name is another's, or nobody's.
         """
         name, names = line.name, tuple(line.labels)
+        if name in OF_RUNS:
+            kind, names = OF_RUNS[name]
         if name.startswith(RESERVED) or self._collector.get_metric(name) is not None:
             raise RefusedError(NAME, f"{name} is not a job's: there is another metric with this name")
         labels: dict[str, Any] = {"labels": names, "max_children": MOST_SERIES} if names else {}

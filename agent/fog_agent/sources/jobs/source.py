@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import sys
@@ -10,19 +11,24 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from fog_agent.sources.datagrams import MAX_DATAGRAM, Datagram, DatagramReader, receive_with_sender
+from fog_agent.sources.datagrams import FAULT, MAX_DATAGRAM, Datagram, DatagramReader, receive_with_sender
 from fog_agent.sources.ports import Context
+from fog_agent.sources.statsd.lines import REASONS as REASONS_OF_STATSD
 
-from .message import MALFORMED, TOO_LONG, VALUE
+from .message import LOOK, MALFORMED, TOO_LONG, VALUE
 from .recording import CLASH, LABELS, NAME, SERIES
 from .settings import JobsSettings
-from .spool import Spool
-from .taking import RATE, SOCKET, SPOOL, USER, Taking
+from .spool import Found, Spool
+from .taking import RATE, SOCKET, SPOOL, USER, NotCountedError, Taking
 
-REASONS: Final = (CLASH, LABELS, MALFORMED, NAME, RATE, SERIES, SPOOL, TOO_LONG, USER, VALUE)
+REASONS: Final = tuple(
+    sorted({CLASH, FAULT, LABELS, MALFORMED, NAME, RATE, SERIES, SPOOL, TOO_LONG, USER, VALUE, *REASONS_OF_STATSD})
+)
 LEFT_OVER: Final = 3_600.0
 """Seconds after which an unfinished file of the spool is nobody's."""
 PATIENCE: Final = 2.0
+BREATH: Final = 0.05
+"""Seconds between two looks into the spool at least, however often somebody asks for one."""
 _OK: Final = b"ok"
 _MOST_SAID: Final = 1_000
 
@@ -46,9 +52,12 @@ class JobsSource:
         self._metrics = context.metrics
         self._interval = context.interval
         self._taking = Taking(settings, context)
-        self._reader = DatagramReader(self.name, settings.address, receive_with_sender, self._take)
-        self._spool = Spool(settings.spool)
+        self._reader = DatagramReader(self.name, settings.address, receive_with_sender, self._take, self._lost)
+        self._journal = context.collector.journal
+        journal = None if self._journal is None else self._journal.file
+        self._spool = Spool(settings.spool, settings.address.group, journal)
         self._ended = threading.Event()
+        self._woken = threading.Event()
         self._looking: threading.Thread | None = None
         self._metrics.expect(self.name, *REASONS)
         self._metrics.up(self.name, up=False)
@@ -75,6 +84,7 @@ class JobsSource:
         """End: what the socket had is in the collector, what the spool has waits for the next agent."""
         self._ended.set()
         self._reader.stop()
+        self._woken.set()
         if self._looking is not None:
             self._looking.join(PATIENCE)
         self._metrics.up(self.name, up=False)
@@ -84,11 +94,9 @@ class JobsSource:
         while True:
             began = time.monotonic()
             try:
+                self._spool.reclaim()
                 for found in self._spool.take():
-                    if found.wrong:
-                        self._metrics.refuse(self.name, SPOOL, found.wrong)
-                    else:
-                        self._taking.take(found.uid, found.data, SPOOL)
+                    self._take_found(found)
                     if self._ended.is_set():
                         return
                 self._spool.clear_leftovers(time.time() - LEFT_OVER)
@@ -98,8 +106,31 @@ class JobsSource:
             except Exception as error:  # noqa: BLE001 - one message that cannot be must not end the thread
                 self._metrics.down(self.name, f"spool {self._settings.spool}: lost a message: {error!r}")
             self._metrics.read(self.name, time.monotonic() - began)
-            if self._ended.wait(self._interval):
+            if self._ended.wait(BREATH):
                 return
+            self._woken.wait(self._interval)
+            self._woken.clear()
+            if self._ended.is_set():
+                return
+
+    def _take_found(self, found: Found) -> None:
+        """Count what a file has; with a journal the file goes in the same step."""
+        if found.wrong:
+            self._metrics.refuse(self.name, SPOOL, found.wrong)
+        elif found.path is None or self._journal is None:
+            self._taking.take(found.uid, found.data, SPOOL)
+        else:
+            journal, path = self._journal, found.path
+            try:
+                self._taking.take(found.uid, found.data, SPOOL, lambda counts: journal.count(counts, path))
+            except NotCountedError:
+                self._spool.release(found)
+                raise OSError(errno.ENOSPC, "the journal has no room, or a file cannot be removed") from None
+            path.unlink(missing_ok=True)  # one that was refused as a whole
+
+    def _lost(self, count: int) -> None:
+        """Count messages that were lost by a fault of ours."""
+        self._metrics.refuse(self.name, FAULT, f"lost {count} messages by a fault: the log says which", count)
 
     def _take(self, batch: list[Datagram]) -> None:
         """Record what came by the socket. On the reader's thread."""
@@ -107,11 +138,14 @@ class JobsSource:
             if sender is None:
                 self._metrics.refuse(self.name, USER, "a message came without its sender's credentials")
                 continue
+            if data.startswith(LOOK):
+                self._woken.set()
+                continue
             if len(data) > MAX_DATAGRAM:
                 self._metrics.refuse(self.name, TOO_LONG, f"a message is longer than {MAX_DATAGRAM} bytes")
                 continue
             message, wrong = self._taking.take(sender.uid, data, SOCKET)
-            if message is not None and message.sync:
+            if message is None or message.sync:  # a job that does not wait for an answer has no address
                 _answer(sender.address, "; ".join(wrong)[:_MOST_SAID].encode() or _OK)
 
 

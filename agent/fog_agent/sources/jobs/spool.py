@@ -1,35 +1,56 @@
-"""Takes the files that jobs left while no agent listened: each is gone before it is counted, so that none counts twice.
+"""Takes the files that jobs have left.
 
-An agent that is killed between the two has lost that one message.
+Without a journal each is gone before it is counted, so that none counts twice; an agent that is killed between the two
+has lost that one message. With a journal each gets a name that says whose journal will have it, and is removed with
+the counting of it, in one step. The agent that comes after a kill -9 sees by that name whether it was counted.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fog_agent.sources.datagrams import MAX_DATAGRAM
+from fog_agent.sources.datagrams import MAX_DATAGRAM, group_id
+from utilityfog_frontend.telemetry.journal import files as journals
 
 SUFFIX: Final = ".job"
 MOST_FILES: Final = 1_000
 """Files that are taken at once; the others wait for the next time."""
 MOST_BAD: Final = 1_000
 """Names of files that cannot be taken, which are told once; with so many more, none is looked at until one goes."""
+RETRY: Final = 300.0
+"""Seconds after which one that could not be taken is tried again."""
+MARK: Final = ".journal"
+"""Says that the agent has a journal: jobs put what they tell into the spool, and tell it where to look."""
 MODE: Final = 0o3770
 """Of a spool that is made here: the group writes, nobody takes away what is another's, files get the group."""
 
+_CLAIMED: Final = re.compile(r"(.+)~([0-9]{1,10}-[0-9a-f]{16})\.claimed")
+
 
 class Found(NamedTuple):
-    """A file's content with its owner; or, without an owner, what is wrong with it."""
+    """A file's content with its owner; or, without an owner, what is wrong with it.
+
+    Attributes:
+        uid: its owner.
+        data: its content.
+        wrong: why it is not taken.
+        name: the name that the job gave it.
+        path: where it is, until the journal has its counts; None when it is gone.
+    """
 
     uid: int
     data: bytes
     wrong: str = ""
+    name: str = ""
+    path: Path | None = None
 
 
 class Spool:
@@ -37,11 +58,15 @@ class Spool:
 
     Args:
         folder: where it is.
+        group: the group of a directory that is made here, by name; empty for the process's own.
+        journal: that of this process, None without one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, group: str = "", journal: Path | None = None) -> None:
         self._folder = folder
-        self._bad: set[str] = set()
+        self._group = group
+        self._journal = journal
+        self._bad: dict[str, float] = {}
 
     def prepare(self) -> None:
         """Make the directory unless it is there.
@@ -52,9 +77,12 @@ class Spool:
         try:
             if not self._folder.is_dir():
                 self._folder.mkdir()
+                if self._group:
+                    os.chown(self._folder, -1, group_id(self._group))
                 self._folder.chmod(MODE)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "cannot be read and written")
+            self._say_what_jobs_do()
         except OSError as error:
             raise OSError(error.errno, f"spool {self._folder}: {error.strerror}") from None
 
@@ -66,20 +94,59 @@ class Spool:
         """
         with os.scandir(self._folder) as entries:
             names = sorted(entry.name for _, entry in zip(range(MOST_FILES + MOST_BAD), entries, strict=False))
-        self._bad &= set(names)
-        waiting = [name for name in names if name.endswith(SUFFIX) and name not in self._bad]
+        now = time.monotonic()
+        self._bad = {name: tried for name, tried in self._bad.items() if name in set(names)}
+        waiting = [name for name in names if name.endswith(SUFFIX) and now - self._bad.get(name, -RETRY) >= RETRY]
         for name in waiting[:MOST_FILES]:
             try:
                 found = self._take(name)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self._bad.add(name)
-                found = Found(-1, b"", f"{self._folder / name}: {error.strerror}")
+                known, self._bad[name] = name in self._bad, now
+                if known:
+                    continue
+                found = Found(-1, b"", f"{self._folder / name}: {error.strerror}", name)
             yield found
 
+    def release(self, found: Found) -> None:
+        """Let a file have its name again: nothing of it was counted."""
+        if found.path is not None:
+            with suppress(OSError):
+                found.path.rename(self._folder / found.name)
+
+    def _say_what_jobs_do(self) -> None:
+        mark = self._folder / MARK
+        if self._journal is None:
+            mark.unlink(missing_ok=True)
+        else:
+            mark.touch(0o644)
+
+    def reclaim(self) -> None:
+        """Let files that another agent took and did not count have their names again; those that it did are removed.
+
+        Raises:
+            OSError: the directory cannot be read or written.
+        """
+        if self._journal is None:
+            return
+        with os.scandir(self._folder) as entries:
+            names = [entry.name for _, entry in zip(range(MOST_FILES + MOST_BAD), entries, strict=False)]
+        for name in names:
+            claimed = _CLAIMED.fullmatch(name)
+            if claimed is None or claimed[2] == self._journal.stem:
+                continue
+            path = self._folder / name
+            journal = self._journal.with_name(claimed[2] + journals.SUFFIX)
+            counted = journals.file_counted(journal)
+            if counted == path:
+                path.unlink(missing_ok=True)
+            elif counted is not None:
+                with suppress(FileNotFoundError):
+                    path.rename(self._folder / claimed[1])
+
     def _take(self, name: str) -> Found:
-        """Read a file and remove it; one that cannot be removed is not taken.
+        """Read a file, and remove or claim it; one that cannot be removed is not taken.
 
         Raises:
             OSError: it cannot be.
@@ -94,14 +161,16 @@ class Spool:
             data = os.read(file, MAX_DATAGRAM + 1)
         finally:
             os.close(file)
-        path.unlink()
-        if len(data) > MAX_DATAGRAM:
-            return Found(-1, b"", f"{path}: is longer than {MAX_DATAGRAM} bytes")
-        return Found(about.st_uid, data)
+        if len(data) > MAX_DATAGRAM or self._journal is None:
+            path.unlink()
+            wrong = f"{path}: is longer than {MAX_DATAGRAM} bytes" if len(data) > MAX_DATAGRAM else ""
+            return Found(-1 if wrong else about.st_uid, data, wrong, name)
+        return Found(about.st_uid, data, "", name, path.rename(path.with_name(f"{name}~{self._journal.stem}.claimed")))
 
     def clear_leftovers(self, before: float) -> None:
         """Remove what writers that were killed have not finished: hidden files last written before a unix time."""
         with suppress(OSError), os.scandir(self._folder) as entries:
             for _, entry in zip(range(MOST_FILES + MOST_BAD), entries, strict=False):
-                if entry.name.startswith(".") and entry.stat(follow_symlinks=False).st_mtime < before:
+                hidden = entry.name.startswith(".") and entry.name != MARK
+                if hidden and entry.stat(follow_symlinks=False).st_mtime < before:
                     Path(entry.path).unlink(missing_ok=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from fog_agent.sources.ports import Context
 
 from .limits import Rates
 from .message import Message, RefusedError, is_statsd, read_line, read_message
-from .recording import Recorder
+from .recording import Entry, Moment, Recorder
 from .settings import JobsSettings
 from .statsd_lines import StatsdLines
 
@@ -18,6 +19,14 @@ USER: Final = "user"
 RATE: Final = "rate"
 SPOOL: Final = "spool"
 SOCKET: Final = "socket"
+
+
+Count = Callable[[list[tuple[Any, float]]], bool]
+"""Makes counts in one step, and tells whether it has."""
+
+
+class NotCountedError(Exception):
+    """A message could not be counted now: it is to be taken again."""
 
 
 class Taking:
@@ -46,13 +55,17 @@ class Taking:
         """Show the sums of statsd's lines in the collector from now on."""
         self._statsd.add_source()
 
-    def take(self, uid: int, data: bytes, way: str) -> tuple[Message | None, list[str]]:
+    def take(self, uid: int, data: bytes, way: str, count: Count | None = None) -> tuple[Message | None, list[str]]:
         """Record a message of a user, and count it.
 
         Args:
             uid: the user's, as the kernel told it.
             data: the message.
             way: `SOCKET` or `SPOOL`; the rate holds for the socket alone.
+            count: makes all counts of a message in one step; they are made one by one without it.
+
+        Raises:
+            NotCountedError: `count` could not; nothing was done.
 
         Returns:
             The message, None if it was not admitted, and what was wrong with it: ten texts at most.
@@ -64,7 +77,7 @@ class Taking:
             wrong.append(error)
         else:
             with self._lock:
-                self._record_lines(uid, message, wrong)
+                self._record_lines(uid, message, way, wrong, count)
             self._messages.labels(way).increment()
         for refused in wrong:
             self._metrics.refuse(self._name, refused.reason, str(refused), refused.count)
@@ -84,13 +97,24 @@ class Taking:
             raise RefusedError(RATE, f"user {uid} tells more than {self._settings.rate} lines a second", lines)
         return message
 
-    def _record_lines(self, uid: int, message: Message, wrong: list[RefusedError]) -> None:
-        if of_statsd := [text for text in message.lines if is_statsd(text)]:
-            wrong += self._statsd.take(of_statsd)
+    def _record_lines(
+        self, uid: int, message: Message, way: str, wrong: list[RefusedError], count: Count | None
+    ) -> None:
+        now = time.time()
+        moment = Moment(min(message.sent_at, now) if way == SPOOL else now, now)
+        entries: list[Entry] = []
         for text in message.lines:
             if is_statsd(text):
                 continue
             try:
-                self._recorder.record(uid, read_line(text), message.sent_at)
+                entries.append(self._recorder.plan(uid, read_line(text), moment))
             except RefusedError as error:
                 wrong.append(error)
+        if count is not None:
+            if not count([(entry.series, entry.line.value) for entry in entries if entry.counts]):
+                raise NotCountedError
+            entries = [entry for entry in entries if not entry.counts]
+        for entry in entries:
+            self._recorder.make(entry)
+        if of_statsd := [text for text in message.lines if is_statsd(text)]:
+            wrong += self._statsd.take(of_statsd)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final
 
-from fog_agent.sources.datagrams import MAX_DATAGRAM, DatagramReader, receive
+from fog_agent.sources.datagrams import FAULT, MAX_DATAGRAM, DatagramReader, receive
 from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
@@ -34,7 +34,7 @@ class StatsdListener:
     def __init__(self, settings: StatsdSettings, context: Context) -> None:
         self.name = settings.name
         self.readers = [
-            DatagramReader(f"{self.name} {number}", address, receive, self._take)
+            DatagramReader(f"{self.name} {number}", address, receive, self._take, self._lost)
             for number, address in enumerate(settings.addresses, 1)
         ]
         self._collector = context.collector
@@ -43,7 +43,7 @@ class StatsdListener:
         self._lock = threading.Lock()
         self._totals = Totals(settings.plan, self._tell_clash, self._is_taken)
         self._added = False
-        self._metrics.expect(self.name, *REASONS)
+        self._metrics.expect(self.name, *REASONS, FAULT)
         self._metrics.up(self.name, up=False)
 
     def start(self) -> None:
@@ -73,6 +73,10 @@ class StatsdListener:
     def _stop_readers(self) -> None:
         for reader in self.readers:
             reader.stop()
+
+    def _lost(self, count: int) -> None:
+        """Count datagrams that were lost by a fault of ours."""
+        self._metrics.refuse(self.name, FAULT, f"lost {count} datagrams by a fault: the log says which", count)
 
     def _take(self, batch: list[bytes]) -> None:
         """Add up what came. On a reader's thread."""

@@ -36,6 +36,9 @@ class JournalFiles:
         directory: where they are; made when it is not there.
         report: takes what went wrong, for the log.
 
+    Attributes:
+        file: the journal of this process, once it has begun.
+
     Raises:
         ValueError: there is something else under this name.
     """
@@ -47,6 +50,7 @@ class JournalFiles:
                 f"journal={os.fspath(directory)!r} is no directory: give one for the journals of processes"
             )
         self._report = report
+        self.file: Path | None = None
         self._lock: _Lock | None = None
         self._end: finalize[..., LiveJournal] | None = None
 
@@ -93,7 +97,7 @@ class JournalFiles:
             with suppress(OSError):
                 unfinished.unlink()
             raise
-        self._lock = own
+        self.file, self._lock = path, own
         self._end = finalize(live, _leave, path, own)
         return live
 
@@ -238,6 +242,24 @@ class LeftFile:
         if self._descriptor is None:
             raise OSError("a journal was read after it was closed, or in a forked child")
         return self._descriptor
+
+
+def file_counted(path: Path) -> Path | None:
+    """Return the file whose counts the journal of a dead process has, and which may still be there.
+
+    An empty path stands for none, as for a journal that is there no more: whoever ended its epochs has removed the
+    file. None while its process lives, or another one deals with it.
+    """
+    descriptor = _lock(path)
+    if descriptor is None:
+        return None if path.exists() else Path()
+    left = LeftFile(path, descriptor)
+    try:
+        return Path(read(left.image()).file)
+    except JournalError:  # nobody will count what it has
+        return Path()
+    finally:
+        left.close()
 
 
 def left_files(directory: Path) -> Iterator[LeftFile]:

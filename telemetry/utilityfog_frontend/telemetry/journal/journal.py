@@ -41,6 +41,7 @@ class Journal:
         self._draw = draw
         self._lock = threading.RLock()
         self._claimed: object = None
+        self._counted: Path | None = None  # a file whose counts are made, which is not removed yet
         self._live = open_(draw(), clock())
         self._makers: Final[dict[type[Series], Callable[..., Series]]] = {
             CounterSeries: JournaledCounterSeries,
@@ -51,6 +52,11 @@ class Journal:
     def directory(self) -> Path | None:
         """Where the journals of other processes are; None when it is kept in memory."""
         return getattr(self._open, "directory", None)
+
+    @property
+    def file(self) -> Path | None:
+        """The journal of this process; None when it is kept in memory, or there was no room for it."""
+        return getattr(self._open, "file", None) if self.running else None
 
     @property
     def running(self) -> bool:
@@ -74,6 +80,46 @@ class Journal:
         if slot is not None and self._live is not None:
             with self._lock:
                 self._live.end(slot)
+
+    def count(self, counts: Iterable[tuple[Any, float]], file: Path) -> bool:
+        """Count numbers, and remove the file that has them, in one step: a kill -9 leaves both to be done, or none.
+
+        A number that is not kept in the journal is counted all the same, for as long as the process lives.
+
+        Args:
+            counts: counters and histograms to which nobody else writes meanwhile, and what each is to take.
+            file: is removed; if it cannot be, before the next call counts anything.
+
+        Returns:
+            False when nothing is counted: there is no room, or the file of an earlier call cannot be removed.
+        """
+        with self._lock:
+            if self._live is None or not self._is_counted_removed():
+                return False
+            listed = list(counts)
+            by_slot: dict[Slot, list[float]] = {}
+            for instrument, number in listed:
+                slot = _slot_of(instrument._series)  # noqa: SLF001 - an instrument is of this library, too
+                if slot is not None:
+                    by_slot.setdefault(slot, []).append(number)
+            if not self._live.begin_batch(by_slot, str(file)):
+                return False
+            self._counted = file
+            for instrument, number in listed:
+                instrument._record(number)  # noqa: SLF001 - as above
+            self._is_counted_removed()
+            return True
+
+    def _is_counted_removed(self) -> bool:
+        """Remove the file whose counts are made, if there is one; tell whether none is left."""
+        if self._counted is not None:
+            try:
+                self._counted.unlink(missing_ok=True)
+            except OSError:
+                return False
+            self._counted = None
+            self._of_this_process.end_batch()
+        return True
 
     # For the agent that publishes the collector
 
@@ -136,6 +182,7 @@ class Journal:
         """In a forked child: a journal of its own, under the path of the parent's until it has an agent."""
         self._lock = threading.RLock()
         self._claimed = None
+        self._counted = None  # the parent removes it
         parents = self._live
         self._live = self._open(self._draw(), self._clock())
         if self._live is not None and parents is not None and parents.publication is not None:

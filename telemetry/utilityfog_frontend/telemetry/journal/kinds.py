@@ -8,7 +8,8 @@ other sum and then its bucket, so that the store into the bucket is what makes i
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,11 +30,13 @@ class Shape:
         cells: how many cells it takes.
         read: reads it from a buffer at a byte, in one step to the interpreter.
         pack: writes a value as these cells.
+        add: reads as `read` does, and writes the value as these cells after numbers were counted.
     """
 
     cells: int
     read: Callable[[Buffer, int], Value]
     pack: Callable[[Any], bytes]
+    add: Callable[[Buffer, int, Iterable[float]], bytes]
 
 
 def _of_counters(_: Family) -> Shape:
@@ -48,7 +51,16 @@ def _of_counters(_: Family) -> Shape:
     def pack(value: float) -> bytes:
         return cells.pack(min(value, MOST), 0.0) if type(value) is int else cells.pack(0, value)
 
-    return Shape(cells.size // CELL, read, pack)
+    def add(buffer: Buffer, at: int, numbers: Iterable[float]) -> bytes:
+        integers, fractions = cells.unpack_from(buffer, at)
+        for number in numbers:
+            if number % 1:
+                fractions += number
+            else:
+                integers = min(integers + int(number), MOST)
+        return cells.pack(integers, fractions)
+
+    return Shape(cells.size // CELL, read, pack, add)
 
 
 def _of_histograms(family: Family) -> Shape:
@@ -62,7 +74,18 @@ def _of_histograms(family: Family) -> Shape:
     def pack(value: HistogramValue) -> bytes:
         return cells.pack(value.sum, value.sum, *value.counts)
 
-    return Shape(cells.size // CELL, read, pack)
+    def add(buffer: Buffer, at: int, numbers: Iterable[float]) -> bytes:
+        found = cells.unpack_from(buffer, at)
+        sums, counts = list(found[:SUMS]), list(found[SUMS:])
+        count = sum(counts)
+        for number in numbers:
+            total = sums[count & 1] + number
+            count += 1
+            sums[count & 1] = total
+            counts[bisect_left(family.bounds, number)] += 1
+        return cells.pack(*sums, *counts)
+
+    return Shape(cells.size // CELL, read, pack, add)
 
 
 _SHAPES: Final = {MetricType.COUNTER: _of_counters, MetricType.HISTOGRAM: _of_histograms}

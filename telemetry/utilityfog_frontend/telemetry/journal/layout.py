@@ -37,6 +37,8 @@ AT_VERSION: Final = 1
 AT_ORDINAL: Final = 2
 AT_PUBLICATION: Final = 3
 """Which of the two texts about the publication holds: 0 for none, 1 or 2."""
+AT_BATCH: Final = 4
+"""Where the record of a batch begins in the file, bytes, from when it is to be counted until all of it is; else 0."""
 AT_BANKS: Final = (8, 16)
 """Where the cells of an epoch stand, by the parity of its ordinal."""
 AT_SEGMENTS: Final = 32
@@ -64,6 +66,8 @@ PUBLICATIONS: Final = ((4096, 28 * 1024), (32 * 1024, 28 * 1024))
 FAMILY: Final = 1
 SERIES: Final = 2
 FREE: Final = 3
+BATCH: Final = 4
+"""Counts that are made as one: whoever reads the journal makes them, if its process was killed meanwhile."""
 
 # Cells of a series' record.
 STATE: Final = 1
@@ -76,6 +80,11 @@ FAMILY_AT: Final = 5
 WIDTH: Final = 6
 """Cells of its value. The value is followed by two values at which the count of an epoch begins, one for each bank."""
 VALUE: Final = 8
+
+# Cells of a batch's record. Behind the stores is a text: the file that has the counts until they are made.
+STORES_LENGTH: Final = 1
+"""Cells of the stores: of each where it begins in the file, bytes, how many cells it has, and these cells."""
+STORES: Final = 2
 
 ALIVE: Final = 0
 ENDED: Final = 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from utilityfog_frontend.telemetry.model import Family, Labels, Value
@@ -11,10 +12,12 @@ from .kinds import Shape, family_text, shape_of
 from .layout import (
     ACKNOWLEDGED,
     AT_BANKS,
+    AT_BATCH,
     AT_MAGIC,
     AT_ORDINAL,
     AT_PUBLICATION,
     AT_VERSION,
+    BATCH,
     BIRTH,
     CELL,
     CLOSED,
@@ -33,6 +36,8 @@ from .layout import (
     SEQ,
     SERIES,
     STATE,
+    STORES,
+    STORES_LENGTH,
     VALUE,
     VERSION,
     WIDTH,
@@ -41,6 +46,8 @@ from .layout import (
     unsigned,
 )
 from .slots import Grow, Region, Slot, Slots
+
+_RUN: Final = struct.Struct("=qq")
 
 SEQS_RESERVED: Final = 1024
 """Seqs that are reserved at a time: after a loss of power, when the disk may have less than the memory had, the number
@@ -66,6 +73,7 @@ class LiveJournal:
         self._shapes: dict[Family, tuple[Shape, int]] = {}
         self._series: dict[int, tuple[Slot, Shape]] = {}
         self._publication: Mapping[str, Any] | None = None
+        self._batch: Slot | None = None
         self._write_text(IDENTITY, identity)
         self._begin(1, epoch, now)
         self._header.ints[AT_VERSION] = VERSION
@@ -104,6 +112,45 @@ class LiveJournal:
             del self._series[slot.address]
             slot.region.ints[slot.at + STATE] = RELEASED
             slot.released = True
+
+    # Batches
+
+    def begin_batch(self, counts: Mapping[Slot, Sequence[float]], file: str) -> bool:
+        """Note counts that are about to be made, and the file that has them; from now on they are as good as made.
+
+        Returns:
+            False when there is no room: nothing is noted.
+        """
+        stores = bytearray()
+        for slot, numbers in counts.items():
+            shape = self._series[slot.address][1]
+            at = VALUE * CELL
+            stores += _RUN.pack(slot.address + at, shape.cells)
+            stores += shape.add(slot.region.bytes, slot.at * CELL + at, numbers)
+        text = pack_text({"file": file})
+        place = self._place_of_batch(STORES + (len(stores) + len(text)) // CELL + 1)
+        if place is None:
+            return False
+        place.write(STORES, bytes(stores) + text)
+        place.region.ints[place.at + STORES_LENGTH] = len(stores) // CELL
+        place.commit(BATCH)
+        self._header.ints[AT_BATCH] = place.address
+        return True
+
+    def end_batch(self) -> None:
+        """Note that all counts of the batch are made, and its file is gone."""
+        self._header.ints[AT_BATCH] = 0
+
+    def _place_of_batch(self, cells: int) -> Slot | None:
+        """Return a place, that of the last batch if it is long enough."""
+        if self._batch is None or self._batch.cells < cells:
+            longer = self._slots.allocate(cells)
+            if longer is None:
+                return None
+            if self._batch is not None:
+                self._batch.released = True
+            self._batch = longer
+        return self._batch
 
     # The publication
 

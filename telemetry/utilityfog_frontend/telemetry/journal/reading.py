@@ -12,11 +12,13 @@ from .kinds import Shape, read_family, shape_of
 from .layout import (
     ACKNOWLEDGED,
     AT_BANKS,
+    AT_BATCH,
     AT_MAGIC,
     AT_ORDINAL,
     AT_PUBLICATION,
     AT_SEGMENTS,
     AT_VERSION,
+    BATCH,
     BIRTH,
     CELL,
     CLOSED,
@@ -37,6 +39,8 @@ from .layout import (
     SEQ,
     SERIES,
     STATE,
+    STORES,
+    STORES_LENGTH,
     VALUE,
     VERSION,
     WIDTH,
@@ -99,11 +103,13 @@ class Left:
         identity: facts about the process, for people.
         publication: where and how it was published; None when no agent was ever attached.
         epochs: those that are to be ended, in their order.
+        file: has counts that are in these epochs: it is to be removed before any of them is ended; empty for none.
     """
 
     identity: Mapping[str, Any]
     publication: Mapping[str, Any] | None
     epochs: tuple[LeftEpoch, ...]
+    file: str = ""
 
 
 def read(image: bytes) -> Left:
@@ -126,11 +132,33 @@ def _read(image: bytes, ints: memoryview) -> Left:
     ordinal, bank = ints[AT_ORDINAL], ints[AT_PUBLICATION]
     if ordinal < 1 or not 0 <= bank <= len(PUBLICATIONS):
         raise JournalError("torn", f"a journal cannot have the ordinal {ordinal} and the publication {bank}")
+    file = ""
+    if ints[AT_BATCH]:
+        image, file = _with_batch(image, ints)
+        ints = memoryview(image)[: len(image) // CELL * CELL].cast("q")
     records = _Records(image, ints)
     epochs = [records.epoch(ordinal - 1, ended=True)] if ordinal > 1 else []
     epochs.append(records.epoch(ordinal, ended=False))
     publication = read_text(image, *PUBLICATIONS[bank - 1]) if bank else None
-    return Left(read_text(image, *IDENTITY), publication, tuple([epoch for epoch in epochs if epoch is not None]))
+    return Left(read_text(image, *IDENTITY), publication, tuple([epoch for epoch in epochs if epoch is not None]), file)
+
+
+def _with_batch(image: bytes, ints: memoryview) -> tuple[bytes, str]:
+    """Make the counts of a batch that its process has begun; the journal with them, and the file that has them too."""
+    at, last = ints[AT_BATCH] // CELL, len(ints)
+    cells, kind = split_head(ints[at]) if HEADER_BYTES // CELL <= at < last else (0, 0)
+    begin, end = at + STORES, at + STORES + (ints[at + STORES_LENGTH] if cells > STORES else 0)
+    if kind != BATCH or not begin <= end < at + cells <= last:
+        raise JournalError("torn", f"there is no batch at byte {at * CELL}")
+    counted = bytearray(image)
+    while begin < end:
+        to, length = ints[begin], ints[begin + 1] * CELL
+        begin += 2
+        if length <= 0 or begin + length // CELL > end or not HEADER_BYTES <= to <= len(image) - length:
+            raise JournalError("torn", f"the batch at byte {at * CELL} is not whole")
+        counted[to : to + length] = image[begin * CELL : begin * CELL + length]
+        begin += length // CELL
+    return bytes(counted), str(read_text(image, end * CELL, (at + cells - end) * CELL)["file"])
 
 
 class _Records:
