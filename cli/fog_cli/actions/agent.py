@@ -82,7 +82,7 @@ def print_once(settings: Settings) -> int:
         UsageError: when the options cannot work.
     """
     collector = TelemetryCollector()
-    unread = sources_of(settings, collector).look()
+    unread = sources_of(settings, settings_of(settings), collector).look()
     _host(settings, collector).collect()
     file = settings.agent.filters
     if settings.explain:
