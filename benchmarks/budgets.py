@@ -30,6 +30,7 @@ class Budget:
 
 SDK: Final = ("sdk.py", "--quick")
 DELTA: Final = ("agent_delta.py",)
+AGENTS: Final = ("agents.py", "--agents", "100")
 BYTES: Final = ("frame_bytes.py", "--interval", "2")
 MERGE: Final = ("merge.py", "--rounds", "8")
 LARGE_MERGE: Final = ("merge.py", "--nodes", "100000", "--rounds", "1")
@@ -69,6 +70,7 @@ BUDGETS: Final = (
     _sdk("observe(), exponential, 1 thread", 2.5),
     _sdk("memory a series", 1),
     _at_most("a delta of 200 series on a node", "delta us", 150, "{:.0f} µs", DELTA),
+    _at_most("a frame of one of 100 agents in a process at 1 s", "agents us", 425, "{:.0f} µs of CPU", AGENTS),
     _at_least("bytes of gzipped text for one of a frame, usual names", f"bytes {_USUAL}", 9, "{:.1f}", BYTES),
     _at_least("the same, short names", f"bytes {_SHORT}", 6, "{:.1f}", BYTES),
     _at_least("bytes of snappy remote-write for one of a frame", f"remote {_USUAL}", 6, "{:.1f}", BYTES),

@@ -122,6 +122,8 @@ class Connection:
 
         While anybody waits with a deadline, the pauses between attempts are as short as the first one.
         """
+        if self._up.is_set():  # nearly always, and each frame asks several times
+            return True
         with self._pauses.shortened() if deadline else nullcontext(), suppress(TimeoutError):
             async with asyncio.timeout(deadline):
                 await self._up.wait()

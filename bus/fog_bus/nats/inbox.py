@@ -9,12 +9,13 @@ import asyncio
 import itertools
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
-from fog_bus.nats.client import Client
+from fog_bus.nats.client import Arrivals, Client
 from fog_bus.ports import Outcome, Publish, Refusal
 
 GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
@@ -46,7 +47,9 @@ class Inbox:
         """Open a new place for answers, which nobody can guess, with each new connection."""
         self._deaf, self._nobody = "", _LEADERLESS.format(client.cluster) if client.cluster else _ALONE
         self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
-        await client.subscribe(f"{self._subject}.*", cb=self._answered)
+        subscription = await client.subscribe(f"{self._subject}.*", cb=self._on_message)
+        arrivals = Arrivals(lambda: self._take(arrivals))
+        client.deliver(subscription, arrivals)
 
     def hang_up(self) -> None:
         """Settle all that waits: the connection has ended."""
@@ -92,11 +95,21 @@ class Inbox:
                 refusal = self._deaf or f'permissions violation for publish to "{subject}"'
                 self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
 
-    async def _answered(self, message: Msg) -> None:
-        answer: bytes | Publish = message.data
-        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
+    def _take(self, arrivals: Arrivals) -> None:
+        """Settle at once what has arrived, without nats-py's queue and task."""
+        messages, arrivals.messages = arrivals.messages, []
+        for subject, _, data, headers in messages:
+            self._answered(subject, data, headers)
+
+    async def _on_message(self, message: Msg) -> None:
+        """Take an answer that came another way, as those of before the subscription's number was known."""
+        self._answered(message.subject, message.data, message.headers)
+
+    def _answered(self, subject: str, data: bytes, headers: Mapping[str, str] | None) -> None:
+        answer: bytes | Publish = data
+        if headers is not None and headers.get("Status") == _NO_RESPONDERS:
             answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, self._nobody)
-        self._settle(message.subject.rpartition(".")[2], answer)
+        self._settle(subject.rpartition(".")[2], answer)
 
     def _settle(self, token: str, answer: bytes | Publish) -> None:
         _, waiting = self._waiting.get(token, ("", None))

@@ -12,6 +12,9 @@ WORK_SECONDS: Final = 0.001
 PAUSE_SECONDS: Final = 0.00002
 """With what a system adds to each sleep, some 0.1 ms: long enough for another thread to wake up."""
 
+IDLE_SECONDS: Final = 0.05
+"""After so long without a call no thread computed: its work has just begun."""
+
 
 class Breather:
     """Called often by a thread that computes, it pauses once in a millisecond. For one thread at a time."""
@@ -21,6 +24,8 @@ class Breather:
 
     def __call__(self) -> None:
         """Pause, if it is time to."""
-        if time.perf_counter() >= self._next:
-            time.sleep(PAUSE_SECONDS)
+        late = time.perf_counter() - self._next
+        if late >= 0:
+            if late < IDLE_SECONDS:
+                time.sleep(PAUSE_SECONDS)
             self._next = time.perf_counter() + WORK_SECONDS
