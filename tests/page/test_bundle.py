@@ -44,7 +44,7 @@ def test_what_is_asked_for_later_is_a_script_of_its_own() -> None:
     assert later.text == "function one() {}\nconst later = { one };\n"
     assert later.exports == ("later",)
     one, other = shortened(first, later, "./page.js?v=1")
-    name = one.partition("const ")[2].partition("=")[0]
+    name = one.partition("let ")[2].partition("=")[0]
     assert one.endswith(f"export{{{name}}};")
     assert other.startswith(f'import{{{name}}}from"./page.js?v=1";function ')
     assert other.endswith(" as later};")
@@ -83,8 +83,8 @@ def test_all_modules_of_the_page_are_in_its_script() -> None:
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("const a = 1; // why\n/* more */ let b = a + +a;\n", "const a=1;let b=a+ +a;"),
-        ("const a = `x ${b ? `y ${c}` : {}} // no comment`;", "const a=`x ${b?`y ${c}`:{}} // no comment`;"),
+        ("const a = 1; // why\n/* more */ let b = a + +a;\n", "let a=1,b=a+ +a;"),
+        ("const a = `x ${b ? `y ${c}` : {}} // no comment`;", "let a=`x ${b?`y ${c}`:{}} // no comment`;"),
         (
             "f(\"// no comment\", 'it\\'s', /[/\"]+\\//g, 4 / 2 / 1);",
             "f(\"// no comment\",'it\\'s',/[/\"]+\\//g,4/2/1);",
@@ -92,6 +92,16 @@ def test_all_modules_of_the_page_are_in_its_script() -> None:
         ("if (x) {\n  y();\n}\nz();\n", "if(x){y()}z();"),
         ("f(one,\n  [two,],\n);\nlet a = async (b) => ((c, d) => b);\n", "f(one,[two]);let a=async b=>((c,d)=>b);"),
         ("return a\n  .b\n", "return a.b"),
+        # Declarations that follow each other are one, but not those between which something is done.
+        ("const a = 1;\nlet [b] = c;\nf(a);\nconst d = 2;\n", "let a=1,[b]=c;f(a);let d=2;"),
+        (
+            "const a = () => { const b = 1; const c = `${() => { let d; }}`; return b; };\nlet e;\n",
+            "let a=()=>{let b=1,c=`${()=>{let d}}`;return b},e;",
+        ),
+        (
+            "for (const a of b) f(a); const c = { const: 1 }; for (let d = 0; d < 1;) g(d);\n",
+            "for(let a of b)f(a);let c={const:1};for(let d=0;d<1;)g(d);",
+        ),
     ],
 )
 def test_only_needless_space_and_comments_go(script: str, expected: str) -> None:
@@ -112,7 +122,7 @@ def test_what_cannot_be_read_is_refused(script: str) -> None:
         # A name that all of it sees, one of a function alone, and one that the browser has.
         (
             "const long = 1; function other(value) { return value + long + window.long; }",
-            "const t=1;function e(e){return e+t+window.long}",
+            "let t=1;function e(e){return e+t+window.long}",
         ),
         # A property stays, and what is both keeps its property.
         ("const word = { word: 1, other() {} }; f({ word, x: word.word });", "{word:e,x:e.word}"),
@@ -126,10 +136,10 @@ def test_what_cannot_be_read_is_refused(script: str) -> None:
         ("try { f(); } catch (error) { g(error.error, name); }", "g(e.error,name)"),
         ("for (const [key, { value: one }] of rows) f(key, one, of, value);", "f(e,t,of,value)"),
         # Words of the language that are names as well stay in all places.
-        ("const f = async () => { const { one, of } = g(); return of(one); }", "const{one:e,of}=g();return of(e)}"),
+        ("const f = async () => { const { one, of } = g(); return of(one); }", "let{one:e,of}=g();return of(e)}"),
         ("const f = (one) => (one ? { one } : {});", "e=>(e?{one:e}:{})"),
         # Functions that are apart have the same letters; those within another one do not hide what they use.
-        ("const f = (one) => one.x; const g = (two) => two.y;", "const e=e=>e.x;const t=e=>e.y;"),
+        ("const f = (one) => one.x; const g = (two) => two.y;", "let e=e=>e.x,t=e=>e.y;"),
         ("function f(one) { return [(two) => one + two, (three) => three]; }", "(e){return[t=>e+t,e=>e]}"),
         (
             "f((one, two = (one) => one) => { try { one(); } catch (two) { two(one); } });",
@@ -137,16 +147,16 @@ def test_what_cannot_be_read_is_refused(script: str) -> None:
         ),
         (
             "class A { get one() { return one; } two(one) { const three = 1; return three + one; } }",
-            "(e){const t=1;return t+e}",
+            "(e){let t=1;return t+e}",
         ),
         # A function's value ends at a colon, but not at that of its own condition.
-        ("const g = x ? (one) => one ?? two : one; const one = 1;", "x?e=>e??two:e;const e=1"),
-        ("const g = x ? (one) => one ? 1 : one : one; const one = 1;", "x?e=>e?1:e:e;const e=1"),
-        ("const f = `${(one) => one}${one}`; const one = 1;", "`${e=>e}${e}`"),
+        ("const g = x ? (one) => one ?? two : one; const one = 1;", "x?e=>e??two:e,e=1"),
+        ("const g = x ? (one) => one ? 1 : one : one; const one = 1;", "x?e=>e?1:e:e,e=1"),
+        ("const f = `${(one) => one}${one}`; const one = 1;", "`${e=>e}${e}`,e=1"),
         # A block's name is that of the function around it, wherever the function uses it.
         (
             "function f() { use(one); { const one = 2; use(one); } } const one = 1;",
-            "{use(e);{const e=2;use(e)}}const e=1;",
+            "{use(e);{let e=2;use(e)}}let e=1;",
         ),
         ("const f = (one) => `${one} ${one ? `${one.one}` : name} one`;", "`${e} ${e?`${e.one}`:name} one`"),
     ],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fog_aggregator.components.http.web.bundle import Script
 from fog_aggregator.components.http.web.names import renamed
-from fog_aggregator.components.http.web.script import Token, tokens
+from fog_aggregator.components.http.web.script import CLOSED, OPEN, Token, tokens
 
 
 def shortened(first: Script, later: Script, address: str) -> tuple[str, str]:
@@ -34,7 +35,7 @@ def written(script: Sequence[Token]) -> str:
     """Return a script as a text, with the space and the signs that it needs."""
     found: list[str] = []
     before = Token("sign", ";")
-    for one in _needed(script):
+    for one in _joined(list(_needed(script))):
         if one.ends_line and _may_end(before) and _may_begin(one):
             found.append("\n")
         elif _touch(before, one):
@@ -56,6 +57,34 @@ def _needed(script: Sequence[Token]) -> Iterator[Token]:
         if (one.text == ";" and after == "}") or (one.text == "," and after in (")", "]", "}")):
             continue
         yield one
+
+
+def _joined(script: Sequence[Token]) -> Iterator[Token]:
+    """Return the pieces with `let` for `const`, and declarations that follow each other as one."""
+    declares = [False]
+    for place, one in enumerate(script):
+        text = one.text
+        is_piece = one.kind == "piece"
+        if text in (")", "]", "}") or (is_piece and text.startswith(CLOSED)):
+            declares.pop()
+        if _begins_declaration(script, place):
+            if declares[-1] and script[place - 1].text == ";":
+                continue  # the semicolon before it has become a comma
+            declares[-1] = True
+            one = replace(one, text="let")
+        elif text == ";" and declares[-1]:
+            declares[-1] = _begins_declaration(script, place + 1)
+            one = replace(one, text="," if declares[-1] else ";")
+        yield one
+        if text in ("(", "[", "{") or (is_piece and text.endswith(OPEN)):
+            declares.append(False)
+
+
+def _begins_declaration(script: Sequence[Token], place: int) -> bool:
+    """Tell whether a piece is the word before a declared name, and not a property of that name."""
+    if place + 1 >= len(script) or script[place].text not in ("const", "let"):
+        return False
+    return script[place + 1].kind == "word" or script[place + 1].text in ("{", "[")
 
 
 def _may_end(before: Token) -> bool:

@@ -97,7 +97,7 @@ export class ChartCard {
     const strong = moved.startsWith("×");
     this.data.bad = strong;
     const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? "heat = share of observations" : "";
-    put(this.left, young ? `since ${clock(this.data.times[begin], 2)} ` : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span `), beside);
+    put(this.left, young ? h("span", `since ${clock(this.data.times[begin], 2)}`) : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span`), beside);
     put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, "with a warning") : nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "");
   }
 

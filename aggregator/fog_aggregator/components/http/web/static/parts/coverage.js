@@ -6,7 +6,8 @@ import { count, share } from "../base/numbers.js";
 const ALWAYS = ["live", "stale", "departed", "missing", "quarantined"];
 export const SHOWN = [...ALWAYS, "unread"];
 
-const shownOf = (nodes) => SHOWN.filter((state) => ALWAYS.includes(state) || nodes?.[state]);
+/** The states to show of some nodes, by how many are of each. */
+export const shownOf = (nodes) => SHOWN.filter((state) => ALWAYS.includes(state) || nodes?.[state]);
 
 /** How many are known and expected: those that ended in good order are not. */
 export const known = (nodes) => SHOWN.reduce((sum, state) => sum + (nodes[state] ?? 0), 0);

@@ -66,7 +66,7 @@ export function footer(element, status, { losses, figures }) {
     put(element, "no answer yet");
     return;
   }
-  const item = (name, value, bad = false) => h("span", { class: bad ? "loss" : "" }, `${name} `, h("b", value));
+  const item = (name, value, after = "", bad = false) => h("span", { class: bad ? "loss" : "" }, `${name} `, h("b", value), after);
   const streams = status.streams.map((stream) => h("span", { class: stream.lag > 10000 ? "loss" : "" }, h("b", stream.name), ` lag ${count(stream.lag)}`));
   const left = Math.min(...status.streams.map((stream) => stream.seconds_until_gap ?? NaN)); // null: nobody knows yet
   put(
@@ -74,14 +74,14 @@ export function footer(element, status, { losses, figures }) {
     streams,
     status.ready
       ? [
-          Number.isFinite(left) && item("away for at most", `${span(left)} before a gap`, left < 3600),
+          Number.isFinite(left) && item("away for at most", span(left), " before a gap", left < 3600),
           figures.frames && h("span", h("b", figures.frames), " frames/s"),
-          ...(status.pair ?? []).slice(0, 1).map((one) => item("pair", pairWord(one), one.silent || !one.ready)),
+          ...(status.pair ?? []).slice(0, 1).map((one) => item("pair", pairWord(one), "", one.silent || !one.ready)),
           item("oldest live frame", span(status.coverage.oldest_frame_age_seconds)),
-          figures.checkpoint && item("checkpoint", `${figures.checkpoint} ago`),
+          figures.checkpoint && item("checkpoint", figures.checkpoint, " ago"),
           losses && (losses.length
             ? h("span.loss", h("a", { href: "#/?view=alerts" }, "losses ", h("b", losses.map(({ name, value }) => `${name} ${count(value)}`).join(", ")), " in the hour"))
-            : item("losses", "0 in the hour")),
+            : item("losses", "0", " in the hour")),
         ]
       : h("span", "rates, ages and losses are shown once it is ready"),
     h("span.right.mono", `${status.version} `, key("?"), " keys"),

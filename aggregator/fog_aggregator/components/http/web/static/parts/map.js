@@ -5,7 +5,7 @@ import { colours, onColours, sheet } from "../draw/colours.js";
 import { paint, rows } from "../draw/icicle.js";
 import { label } from "../draw/labels.js";
 import { NOT_LIVE } from "../data/tree.js";
-import { swatches } from "./swatches.js";
+import { shownOf } from "./coverage.js";
 
 const MOST_LEVELS = 6;
 const PHONE = 700;
@@ -198,9 +198,14 @@ export class MapCard {
   /** A place in words. */
   told(place) {
     if (place < 0 || !this.tree) return "";
+    return `${this.tree.path(place)}: ${this.nodes(place)}`;
+  }
+
+  /** The nodes of a place, by their states. */
+  nodes(place) {
     const { tree } = this;
     const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
-    return `${tree.path(place)}: ${count(tree.nodes[place])} nodes, ${states.join(", ")}`;
+    return [`${count(tree.nodes[place])} nodes`, ...states].join(", ");
   }
 
   _say() {
@@ -210,14 +215,16 @@ export class MapCard {
       put(this.readout, h("span.quiet", "Point at a place, or move with the arrow keys."));
       return;
     }
-    const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
     const value = this.colour?.told?.(place);
-    put(this.readout, h("b.mono", tree.path(place)), h("span", `${count(tree.nodes[place])} nodes, ${states.join(", ")}`), value && h("span", value), h("span.quiet.end", "Enter opens"));
+    put(this.readout, h("b.mono", tree.path(place)), h("span", this.nodes(place)), value && h("span", value), h("span.quiet.end", "Enter opens"));
   }
 
   _legend() {
     const { tree, colour } = this;
-    const scale = colour ? [h("span", figure(colour.low, colour.unit).join(" ")), h("i", { class: `scale ${colour.kind}` }), h("span", figure(colour.high, colour.unit).join(" ")), h("span", "lines: no value")] : swatches();
+    const scale = colour ? [h("span", figure(colour.low, colour.unit).join(" ")), h("i", { class: `scale ${colour.kind}` }), h("span", figure(colour.high, colour.unit).join(" ")), h("span", "lines: no value")] : [
+      shownOf(tree && { unread: tree.between(0, tree.size, NOT_LIVE.indexOf("unread")) }).map((state) => h("span", h("i", { class: `swatch ${state}` }), ` ${state}`)),
+      h("span", h("i.swatch.self"), " the place is a node itself"),
+    ];
     put(this.legend, scale, h("span.end", tree ? `${count(tree.total)} nodes · ` : "", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up"));
   }
 }

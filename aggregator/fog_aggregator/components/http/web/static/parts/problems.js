@@ -25,9 +25,8 @@ export function problemsCard(told) {
   const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span.label", h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", count(number(severity)))));
   return card(
     "Problems",
-    { className: "order-2", end: [h("span.label", silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
+    { className: "order-2", note: counts, end: [h("span.label", silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
     told.error ? h("p.error", told.error) : null,
-    shown.length ? h("div.counts", counts) : null,
     shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => problemLine(problem, told))) : told.empty,
     problems.length > MOST_PROBLEMS ? h("p.body", h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST_PROBLEMS)} more`)) : null,
   );
@@ -55,7 +54,7 @@ function problemLine(problem, { route, selected, now, sparks, select, act }) {
           h("button.button", { onclick: () => act.open(problem) }, "Open ", key("↵")),
           problem.metric && h("button.button", { onclick: () => act.why(problem) }, "Why ", key("w")),
           problem.alert && h("button.button", { onclick: () => act.silence(problem) }, "Silence… ", key("s")),
-          problem.query && h("button.button", { onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL"),
+          problem.query && h("button.button", { onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL ", key("y")),
         )
       : null,
   );

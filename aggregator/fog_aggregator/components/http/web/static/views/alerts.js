@@ -61,7 +61,7 @@ export class Alerts {
     const shown = name === "Firing" && this.sort !== "place" ? [...list].sort(order) : list;
     return card(
       name,
-      { note: name === "Silenced" ? "come back by themselves; none without an end" : "", end: [h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), buttons] },
+      { note: h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), end: [name === "Silenced" && h("span.label", "come back by themselves; none without an end"), buttons] },
       h("div.scroll", h("table", h("thead", h("tr", heads(["alert", "place", "-value and bound", "-last 6 h", "#since", "-#"]))), h("tbody", shown.map((one) => this._rows(one, name))))),
     );
   }

@@ -20,7 +20,7 @@ export class Events {
     this.sort = "time";
     this.abort = new AbortController();
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" }));
-    this.head = h("div.body");
+    this.head = h("div.about");
     this.chips = h("div.chips");
     this.body = h("tbody");
     this.rest = h("p.body.note");
@@ -76,7 +76,7 @@ export class Events {
     const events = newestFirst(answer.events).filter(({ timestamp }) => timestamp <= this.window.to + 60);
     const names = tally(events);
     const { name: chosen } = route.query;
-    put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))));
+    put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))), h("span.label.end.wide", "drag over the bars to choose a span"));
     const shown = events.filter(({ name }) => !chosen || name === chosen);
     const order = { time: () => 0, name: (one, other) => compare(one.event.name, other.event.name), place: (one, other) => compare(common(one.paths), common(other.paths)) }[this.sort];
     put(this.body, folded(shown).sort(order).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));

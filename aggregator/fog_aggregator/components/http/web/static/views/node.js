@@ -34,9 +34,9 @@ export class Node {
     this.top = h("div.order-1");
     this.side = h("div", this.map.element);
     this.facts = h("div.order-2");
-    this.life = h("div.order-5");
-    this.events = h("div.order-5");
-    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, this.life, this.events], [h("div.stack.order-4", this.explain.element, this._commands())]));
+    this.life = h("div");
+    this.events = h("div");
+    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, h("div.columns.halves.order-5", this.life, this.events)], [h("div.stack.order-4", this.explain.element, this._commands())]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }

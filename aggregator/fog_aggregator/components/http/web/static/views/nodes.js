@@ -27,13 +27,13 @@ export class Nodes {
     this.unfolded = new Set();
     this.abort = new AbortController();
     this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() }));
-    this.head = h("div.body");
+    this.head = h("div.about");
     this.chips = h("span.chip-list");
     this.rest = h("p.body.note");
     this.table = new Rows(h("tr", heads(["state", "place", "#for", "-#last heard", "~#interval", "~version", "-note", "~#command"])), "Nodes", (line, place) => this._row(line, place));
     this.table.element.classList.add("tall");
     this.table.element.addEventListener("scroll", () => { if (this.next && this.table.nearEnd) this._more(); });
-    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table.element, this.rest));
+    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span.end", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table.element, this.rest));
     this.timer = setInterval(() => { if (this.rows.length <= MOST_NODES || !this.table.element.scrollTop) this.load(); }, EVERY);
     this.load();
   }
@@ -87,7 +87,7 @@ export class Nodes {
     const chip = (state, text, pressed, query) => h("button.chip", { "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
     put(
       this.chips,
-      chip("all", "all", chosen.size === LISTED.length, { state: chosen.size === LISTED.length ? "" : "all" }),
+      chip("all", ["all ", h("b", count(this.counts ? LISTED.reduce((sum, state) => sum + (this.counts[state] ?? 0), 0) : NaN))], chosen.size === LISTED.length, { state: chosen.size === LISTED.length ? "" : "all" }),
       LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
     );
     this.table.draw(this.lines);
@@ -181,7 +181,7 @@ function nodeCells(node, now) {
 function foldCells({ id, state, nodes, of, first, last, open }, now, unfold) {
   const heard = first || NaN;
   return {
-    badge: h("button.badge.plain", { "data-key": `fold-${id}`, onclick: unfold, "aria-expanded": String(open) }, `${count(nodes)} nodes${open ? " ▾" : ", folded ▸"}`),
+    badge: h("button.badge", { "data-key": `fold-${id}`, onclick: unfold, "aria-expanded": String(open) }, `${count(nodes)} nodes${open ? " ▾" : ", folded ▸"}`),
     silent: span(now - heard), heard, last: heard ? `${clock(heard)}${last - first >= 1 ? `–${clock(last).slice(-5)}` : ""}` : "never",
     note: [nodes === of ? "all of the place" : `of ${count(of)}`, state === "missing" ? "expected, never heard" : last - first < 60 && `all within ${span(last - first)}`].filter(Boolean).join(", "),
   };
