@@ -9,7 +9,8 @@ import re
 import time
 from pathlib import Path
 
-from playwright.async_api import Route
+from playwright.async_api import Locator, Route
+from playwright.async_api import TimeoutError as NotThereError
 
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import HELD, Conditions, FaultProxy
@@ -113,7 +114,7 @@ async def errors_rise(crowd: Crowd, opened: Tab) -> None:
         await opened.shows("Errors rise", ".problem")
         await eventually(lambda: has_lines(opened, 3), deadline=20)
         row = opened.page.locator("[aria-label='What changed'] tr", has_text="order_errors_total")
-        await row.locator("a", has_text="n4").wait_for(timeout=40_000)
+        await eventually(lambda: asked_anew(opened, row.locator("a", has_text="n4")), deadline=40)
         assert [await one.get_attribute("href") for one in await row.locator("a").all()][-1] == f"#/{RISING}"
         number = next(at for at, line in enumerate(await lines(opened), 1) if RISING in line)
         await opened.page.keyboard.press(str(number))
@@ -124,6 +125,15 @@ async def errors_rise(crowd: Crowd, opened: Tab) -> None:
         failing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await failing
+
+
+async def asked_anew(opened: Tab, wanted: Locator) -> bool:
+    """Mount the view anew: it asks for all of it at once, its rounds take 30 s. Tell whether something is there."""
+    await opened.evaluate("window.dispatchEvent(new HashChangeEvent('hashchange'))")
+    with contextlib.suppress(NotThereError):
+        await wanted.wait_for(timeout=2000)
+        return True
+    return False
 
 
 async def watch(opened: Tab) -> None:

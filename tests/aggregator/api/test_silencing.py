@@ -106,6 +106,8 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
     assert (one["id"], one["path"]) == (made["silenceID"], "fog/0")
     assert (one["createdBy"], one["comment"]) == ("on-call", "new power supply")
     assert [(each["name"], each["value"]) for each in one["matchers"]] == [("alertname", "FogNodesSilent")]
+    for page, listed in (("?path=fog/0", 1), ("?path=fog/1", 0), ("?limit=0", 0), ("?offset=1", 0)):
+        assert len((await client.ask(f"/api/silences{page}", READER[0]))[1]) == listed, page
     for token, refused in ((READER[0], 403), (OTHER[0], 404)):
         assert (await client.ask("/api/silences/expire", token, {"id": one["id"]}))[0] == refused
     assert (await client.ask("/api/silences/expire", OPERATOR[0], {"id": one["id"]}))[0] == 200

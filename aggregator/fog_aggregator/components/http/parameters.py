@@ -13,6 +13,7 @@ from aiohttp import web
 from fog_aggregator.core.events.newest import Mark, format_mark
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.silences import MAX_SILENCES
 from fog_aggregator.path_costs import COSTS
 from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_aggregator.query.listing.finding import ORDERS
@@ -196,5 +197,6 @@ SORT: Final = Parameter(
 )
 DEPTH: Final = _number("depth", "how many levels below the path to show", 0, MAX_TOKENS, 3)
 LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
+SILENCES: Final = _number("limit", "how many at most: a fleet has no more", 0, MAX_SILENCES, MAX_SILENCES)
 BEFORE: Final = Parameter("before", "only what was listed before: the `next` of a page", {"type": "string"}, _mark)
 OFFSET: Final = _number("offset", "how many to leave out before the first", 0, 1_000_000_000, 0)

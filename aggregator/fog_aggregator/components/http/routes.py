@@ -199,8 +199,10 @@ async def _status(request: web.Request, _: Query) -> web.StreamResponse:
     return await send_tagged(request, json_bytes(found))
 
 
-async def _silences(request: web.Request, _: Query) -> web.StreamResponse:
-    return await send_tagged(request, json_bytes(answers.silences(request.app[STATUS], shown_to(request))))
+async def _silences(request: web.Request, query: Query) -> web.StreamResponse:
+    found = answers.silences(request.app[STATUS], query["path"])
+    page = found[query["offset"] : query["offset"] + query["limit"]]
+    return await send_tagged(request, json_bytes(page))
 
 
 async def _openapi(request: web.Request, _: Query) -> web.StreamResponse:
@@ -349,9 +351,10 @@ ROUTES: Final = (
         "/api/silences",
         "the silences, as Alertmanager writes them",
         _silences,
-        schema="Silences",
+        (parameters.PATH, parameters.SILENCES, parameters.OFFSET),
+        "Silences",
         errors=(304,),
-        reach=Reach.USER,
+        reach=Reach.SUBTREE,
     ),
     *(
         Route(path, summary, answer, taken, "MadeSilence", errors=(404, 409, 503), methods=("POST",), reach=reach)
