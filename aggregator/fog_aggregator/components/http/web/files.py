@@ -86,12 +86,13 @@ class File:
         """
         if query.get("v") not in (None, version()):
             raise web.HTTPNotFound(text=f"this is another version of the page, {version()}: load it anew")
-        packed = await asyncio.to_thread(lambda: self.packed)  # made at the first question: the script takes a while
+        if "packed" not in vars(self):  # made at the first question: the script takes a while
+            await asyncio.to_thread(lambda: self.packed)
         headers = {"ETag": self.tag, "Vary": "Accept-Encoding"}
         if self.tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=_NOT_MODIFIED, headers=headers)
         body = self.body
-        for coding, bodies in packed.items():
+        for coding, bodies in self.packed.items():
             if accepts(request.headers.get("Accept-Encoding", ""), coding):
                 body, headers["Content-Encoding"] = bodies, coding
                 break

@@ -32,10 +32,15 @@ def renamed(pieces: Sequence[Token]) -> tuple[list[Token], dict[str, str]]:
 
     def new(place: int, one: Token) -> Token:
         role, text = reader.roles[place], one.text
+        if role is Role.OTHER:
+            return one
         if role is Role.PROPERTY:
-            return replace(one, text=properties.get(text, text))
-        name = names[scopes.origins[place]] if place in scopes.origins else text
-        return replace(one, text=f"{text}:{name}" if role is Role.SHORT and name != text else name)
+            name = properties.get(text, text)
+        else:
+            name = names[scopes.origins[place]] if place in scopes.origins else text
+        if name == text:
+            return one
+        return replace(one, text=f"{text}:{name}" if role is Role.SHORT else name)
 
     of_top = {name: short for (scope, name), short in names.items() if scope == _TOP}
     return [new(place, one) for place, one in enumerate(pieces)], of_top

@@ -92,9 +92,9 @@ class Page {
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
     byId("help").addEventListener("click", () => this._keys());
     window.addEventListener("pointermove", () => this._ask().catch(() => {}), { once: true }); // whoever points will open something
-    this._mount();
     for (const what of ["alerts", "tree"]) this.fleet.load(what); // the first picture needs both, ready or not
     this.live.open(); // the first status says what else can be asked for
+    this._mount();
   }
 
   _heard(name) {

@@ -63,7 +63,7 @@ function swap(element, children, stays) {
 const stopsIn = (element) => [...element.querySelectorAll("a[href], button, input, select, canvas, [tabindex]")];
 const signOf = (stop) => stop.getAttribute("data-key") ?? `${stop.tagName} ${stop.getAttribute("href")} ${stop.textContent}`;
 
-/** A card with a title. @returns {HTMLElement} */
+/** A card with a title. @param {any} title @param {{note?: any, end?: any, className?: string, label?: string}} [more] @param {...any} children @returns {HTMLElement} */
 export function card(title, { note = "", end = [], className = "", label = title } = {}, ...children) {
   return h(
     "section",

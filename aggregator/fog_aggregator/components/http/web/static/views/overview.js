@@ -19,6 +19,7 @@ import { Recent } from "../data/recent.js";
 import { Sparks } from "../data/sparks.js";
 
 
+const FRESH_MS = 3000;
 const DAY_S = 600; // the strip of a day is asked for so seldom
 
 export class Overview {
@@ -29,6 +30,7 @@ export class Overview {
   constructor(page) {
     this.page = page;
     this.selected = 0;
+    this.loadedAt = 0;
     this.rounds = new Rounds();
     this.recent = new Recent(page, page.route.path);
     this.sparks = new Sparks();
@@ -58,8 +60,11 @@ export class Overview {
   }
 
   async _load(all) {
-    if (document.hidden || !this.page.status?.ready) return;
-    await this.rounds.run([() => this._changes(), () => this.recent.load(), () => this.colouring.load()], all);
+    if (document.hidden || this.page.status?.ready === false) return; // before the first status there is hope
+    const parts = [() => this._changes(), () => this.recent.load(), () => this.colouring.load()];
+    const isFresh = all && Date.now() - this.loadedAt < FRESH_MS; // what is heard at the beginning asks for all of it each time
+    await this.rounds.run(isFresh ? parts.slice(2) : parts, all);
+    if (all && !isFresh && this.page.status?.ready) this.loadedAt = Date.now();
     this.update();
     if (document.hidden || this.problems.length || this.page.now() - (this.dayAt ?? 0) < DAY_S) return;
     this.dayAt = this.page.now();
@@ -76,6 +81,7 @@ export class Overview {
       this.changesError = error.message;
     }
     page.changed = this.changed?.changes ?? [];
+    if (!page.fleet.alerts) await new Promise((resolve) => { page.fleet.addEventListener("alerts", resolve, { once: true }); }); // their lines are asked for beside
     const to = page.now();
     await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, MOST_PROBLEMS), path: page.route.path }, { from: to - 3600, to });
   }
