@@ -242,8 +242,11 @@ def test_a_nodes_counts_go_with_what_it_tells() -> None:
     fleet = counting("fog/0", {"a": 1}, version="1")
     counting("fog/1", {"a": 2}, fleet)
     assert fleet.samples("work_total", info="version", by=()) == {of_version("1"): 1, of_version(""): 2}
+    versions = lambda: fleet.network.inventory(lambda listed: listed.summary(()))["versions"]  # noqa: E731
+    assert versions() == {"1": 1, "unknown": 1}
     counting("fog/0", {"a": 4}, fleet, version="2")
     assert fleet.samples("work_total", info="version", by=()) == {of_version("2"): 5, of_version(""): 2}
+    assert versions() == {"2": 1, "unknown": 1}
     nodes = fleet.samples("fog_aggregator_nodes", info="version")
     assert nodes[(*of_version("2"), ("state", "live"))] == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -136,17 +135,21 @@ class Inventory:
 
     def summary(self, under: Path) -> dict[str, Any]:
         """Return the coverage at and under a path, the versions of its nodes and how many series there are."""
-        tree = self._planner.tree
-        span = tree.span(under)
-        nodes = [self._fleet.places[path] for path in tree.paths[span.start : span.stop] if path[-1] != RETIRED]
-        versions = Counter(node.info.get("version", "unknown") for node in nodes)
+        fleet, tree, places = self._fleet, self._planner.tree, self._fleet.places
+        versions = tree.counted(under, fleet.info_version, lambda path: places[path].info.get("version", "unknown"))
         return {
             "now": self._now,
             "coverage": coverage_of(self._coverage(ViewKey(Selection(under))).total()),
             "versions": dict(versions.most_common(MOST_PATHS)),
-            "series": sum(map(_series, nodes)) if under else self._fleet.series_count,
+            "series": self._series_under(under) if under else fleet.series_count,
             "lost_branches": [format_path(path) for path in self._fleet.lost_branches() if is_under(path, under)],
         }
+
+    def _series_under(self, under: Path) -> int:
+        tree = self._planner.tree
+        span = tree.span(under)
+        paths = [path for path in tree.paths[span.start : span.stop] if path[-1] != RETIRED]
+        return sum(_series(self._fleet.places[path]) for path in paths)
 
     def _place(self, path: Path, coverage: Coverage) -> dict[str, Any]:
         node = self._fleet.place(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ import numpy as np
 from fog_aggregator.core.columns import Int32s, Int64s
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.selection import Grouping, Selection
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import RETIRED, Path, format_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Tree:
         self.paths: list[Path] = []
         self.rows: Int64s = np.zeros(0, np.int64)
         self._common: Int32s = np.zeros(0, np.int32)  # how many tokens each path has in common with the one before it
+        self._counted: dict[Path, tuple[int, Counter[str]]] = {}
         self._come(nodes.values())
         self._set_ranks(size)
 
@@ -97,6 +99,15 @@ class Tree:
     def texts(self) -> list[str]:
         """Return every node's path as text."""
         return [format_path(path) for path in self.paths]
+
+    def counted(self, under: Path, version: int, value_of: Callable[[Path], str]) -> Counter[str]:
+        """Count the nodes at and under a path by a value of each; again only when `version` is another one."""
+        known = self._counted.get(under)
+        if known is None or known[0] != version:
+            span = self.span(under)
+            counts = Counter([value_of(path) for path in self.paths[span.start : span.stop] if path[-1] != RETIRED])
+            known = self._counted[under] = (version, counts)
+        return known[1]
 
     def span(self, under: Path) -> range:
         """Return the places of the nodes at and under a path; empty without any."""

@@ -68,14 +68,15 @@ def _joined(script: Sequence[Token]) -> Iterator[Token]:
         if text in (")", "]", "}") or (is_piece and text.startswith(CLOSED)):
             declares.pop()
         if _begins_declaration(script, place):
-            if declares[-1] and script[place - 1].text == ";":
-                continue  # the semicolon before it has become a comma
+            follows = declares[-1] and script[place - 1].text == ";"  # which has become a comma
             declares[-1] = True
-            one = replace(one, text="let")
+            if not follows:
+                yield replace(one, text="let")
         elif text == ";" and declares[-1]:
             declares[-1] = _begins_declaration(script, place + 1)
-            one = replace(one, text="," if declares[-1] else ";")
-        yield one
+            yield replace(one, text=",") if declares[-1] else one
+        else:
+            yield one
         if text in ("(", "[", "{") or (is_piece and text.endswith(OPEN)):
             declares.append(False)
 
