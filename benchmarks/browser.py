@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,9 +166,9 @@ async def opening(opened: Tab, url: str) -> dict[str, float]:
     await opened.page.add_init_script(f"({_WATCH})()")
     await opened.page.goto(url)
     await opened.page.locator(".problem").first.wait_for(timeout=60_000)
-    await opened.page.locator(
-        ".changes, [aria-label='What changed'] td, [aria-label='What changed'] p"
-    ).first.wait_for()
+    await opened.page.locator(".legend", has_text=re.compile(r"\d nodes")).wait_for()  # the tree is there, and drawn
+    changes = opened.page.locator("[aria-label='What changed']").locator("td, p")
+    await changes.filter(has_not_text="asking").first.wait_for()
     complete = await opened.evaluate("performance.now()")
     await opened.page.wait_for_timeout(3000)  # what comes after loading, for tasks that are too long
     found = await looked(opened, complete)

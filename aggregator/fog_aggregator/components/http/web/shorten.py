@@ -73,8 +73,8 @@ def _joined(script: Sequence[Token]) -> Iterator[Token]:
             if not follows:
                 yield replace(one, text="let")
         elif text == ";" and declares[-1]:
-            declares[-1] = _begins_declaration(script, place + 1)
-            yield replace(one, text=",") if declares[-1] else one
+            declares[-1] = goes_on = _begins_declaration(script, place + 1)
+            yield replace(one, text=",") if goes_on else one
         else:
             yield one
         if text in ("(", "[", "{") or (is_piece and text.endswith(OPEN)):
