@@ -237,16 +237,21 @@ def of_version(version: str) -> tuple[tuple[str, str], ...]:
     return (("fog_group", "version"), ("fog_value", version))
 
 
+def versions(fleet: Fleet) -> dict[str, int]:
+    """Return how many nodes tell each version, as /api/status has it."""
+    counted: dict[str, int] = fleet.network.inventory(lambda listed: listed.summary(()))["versions"]
+    return counted
+
+
 def test_a_nodes_counts_go_with_what_it_tells() -> None:
     """When a node tells another version all that it has counted is of that one; nodes that tell none are a group."""
     fleet = counting("fog/0", {"a": 1}, version="1")
     counting("fog/1", {"a": 2}, fleet)
     assert fleet.samples("work_total", info="version", by=()) == {of_version("1"): 1, of_version(""): 2}
-    versions = lambda: fleet.network.inventory(lambda listed: listed.summary(()))["versions"]  # noqa: E731
-    assert versions() == {"1": 1, "unknown": 1}
+    assert versions(fleet) == {"1": 1, "unknown": 1}
     counting("fog/0", {"a": 4}, fleet, version="2")
     assert fleet.samples("work_total", info="version", by=()) == {of_version("2"): 5, of_version(""): 2}
-    assert versions() == {"2": 1, "unknown": 1}
+    assert versions(fleet) == {"2": 1, "unknown": 1}
     nodes = fleet.samples("fog_aggregator_nodes", info="version")
     assert nodes[(*of_version("2"), ("state", "live"))] == 1
 
