@@ -61,7 +61,7 @@ export class Children {
       this.head,
       h("th", { scope: "col" }, "child"),
       h("th", { scope: "col" }, "nodes"),
-      metric && h("th", { scope: "col", class: "wide" }, "last hour"),
+      metric && h("th", { scope: "col" }, "last hour"),
       metric && h("th", { scope: "col", class: "number", title: metric.name }, title(metric)),
       metric && h("th", { scope: "col", class: "number" }, "× siblings"),
       more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),
@@ -83,7 +83,7 @@ export class Children {
       { "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
       h("td", h("a.path", { href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
       h("td.number", count(row.nodes), " ", this._bar(row)),
-      metric && h("td.wide", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
+      metric && h("td", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
       metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
       more.metric && h("td.number.wide", figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
@@ -94,7 +94,7 @@ export class Children {
     const { tree } = this;
     const states = ["live", ...SHOWN.filter((state) => state !== "live")];
     const of = (state) => (row.self ? Number(tree.stateOf(row.child) === state) : tree.of(row.child, state));
-    return h("span.bar.small", { "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
+    return h("span.bar.small.wide", { "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
   }
 
   _order() {
