@@ -29,7 +29,7 @@ def test_a_fleet_of_the_load_generator() -> None:
         "-m",
         "benchmarks.browser",
         "--nodes",
-        "2000",
+        "600",
         "--interval",
         "2s",
         "--minutes",
