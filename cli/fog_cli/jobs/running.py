@@ -12,6 +12,7 @@ from fog_cli.jobs.telling import Relay, TellingError, labelled, quoted
 _PASSED_ON = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
 _FROM_KERNEL = 0x80  # SI_KERNEL: a terminal's key, which the whole foreground has got
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as shells have it
+_ENOEXEC = 8
 _TAIL = 2048
 _PATIENCE = 0.5  # seconds for the rest of standard error, which a process left behind may hold open
 
@@ -85,10 +86,26 @@ def _spawn(argv: list[str], mask: set[int], errors: _Tail | None) -> int:
     """Start the command with the signals as this process found them, and with its streams."""
     actions = [(os.POSIX_SPAWN_DUP2, errors.into, 2)] if errors else []
     ours = (_signal.SIGPIPE, _signal.SIGXFSZ)  # the interpreter ignores them
-    pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigmask=mask, setsigdef=ours)
+    try:
+        pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigmask=mask, setsigdef=ours)
+    except OSError as error:
+        if error.errno != _ENOEXEC:
+            raise
+        shell = ["/bin/sh", _place_of(argv[0]), *argv[1:]]  # a script without a first line that says who reads it
+        pid = os.posix_spawn(shell[0], shell, os.environ, file_actions=actions, setsigmask=mask, setsigdef=ours)
     if errors:
         errors.close()
     return pid
+
+
+def _place_of(name: str) -> str:
+    """Return the file that a name stands for, as the shell would find it."""
+    if "/" not in name:
+        for folder in os.environ.get("PATH", os.defpath).split(":"):
+            file = f"{folder or '.'}/{name}"
+            if os.access(file, os.X_OK):
+                return file
+    return name
 
 
 def _tail() -> _Tail | None:

@@ -120,6 +120,26 @@ def test_lines_of_statsd(start: Callable[..., Node]) -> None:
     assert node.refused("negative") == 4, "each line counts"
 
 
+def test_service_checks_are_what_a_listener_makes_of_them(start: Callable[..., Node]) -> None:
+    """A gauge, and an event of its own when it changes."""
+    node = start(dialect="dogstatsd")
+    assert node.fog("emit", "-", "--sync", given="_sc|db.up|2|#x:y\n") == (0, "")
+    assert node.value("service_check_status", check="db.up", x="y") == 2
+    [event] = [event for event in node.collector.get_events() if event.name.startswith("statsd")]
+    assert (event.name, event.value, event.labels) == ("statsd_service_check", 2, {"x": "y", "check": "db.up"})
+
+
+def test_a_count_too_large_is_refused_and_the_metrics_of_runs_keep_their_labels(start: Callable[..., Node]) -> None:
+    """Nothing is dropped without a word, and no line takes the names of `fog run` over."""
+    node = start()
+    assert node.fog("emit", "a_total", str(2**63), "--sync")[0] == 1
+    assert node.refused("value") == 1
+    assert node.fog("emit", "job_runs_total", "1", "x=y", "--sync")[0] == 1
+    assert node.refused("labels") == 1
+    assert node.fog("run", "--name", "j", "--sync", "--", "true") == (0, "")
+    assert node.value("job_runs_total", job="j", result="ok") == 1
+
+
 def test_the_spool_is_taken_once_an_agent_comes(start: Callable[..., Node]) -> None:
     """Nobody listens: files; then they are counted, once, and gone. A gauge keeps what was told last."""
     node = start(running=False)

@@ -247,6 +247,19 @@ def test_series_are_bounded_in_all_and_by_the_second() -> None:
     assert not totals.take_refused()
 
 
+def test_a_family_without_series_makes_room() -> None:
+    """Names that come and go do not fill it up for ever, and a name may be another type's later."""
+    totals = Totals(Plan(DOGSTATSD, limits=Limits(series=2, idle=60)))
+    totals.take(b"a:1|c\nb:1|g", 0.0)
+    totals.take(b"c:1|c", 1.0)
+    assert totals.take_refused() == [("series", 1)]
+    for now in range(15, 150, 15):
+        totals.collect(now)
+    totals.take(b"a:1|g\nd:1|c", 150.0)
+    assert shown(totals, 150) == {("a", ()): 1, ("d_total", ()): 1}
+    assert not totals.take_refused()
+
+
 def test_an_idle_series_is_shown_with_its_last_value_before_it_ends() -> None:
     """Counts that no reading has seen are never lost: it ends no earlier than after a reading without a new line."""
     totals = Totals(Plan(DOGSTATSD, limits=Limits(idle=60)))

@@ -72,6 +72,16 @@ def test_a_failure_keeps_its_exit_code(place: Place, command: list[str], code: i
     assert not any("success" in line for line in lines)
 
 
+def test_a_script_without_a_first_line_is_the_shells(place: Place) -> None:
+    """As `env` and shells run it, found by its path or by PATH."""
+    script = place.spool.with_name("a-script")
+    script.write_text('echo "$1"; exit 4\n')
+    script.chmod(0o755)
+    for name in (str(script), script.name):
+        path = f"{script.parent}:/usr/bin:/bin"
+        assert place.fog("run", "--name", "j", "--", name, "x y", PATH=path) == (4, b"x y\n", b"")
+
+
 def test_the_tail_of_a_failure(place: Place) -> None:
     """The last 2 kB of standard error go with the event, and all of it where it would have gone."""
     script = "i=0; while [ $i -lt 1000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1"

@@ -6,6 +6,7 @@ import threading
 import time
 
 from fog_agent.sources.ports import Context
+from fog_agent.sources.statsd.listener import record_happening
 from fog_agent.sources.statsd.plan import Limits, Plan
 from fog_agent.sources.statsd.totals import Totals
 from utilityfog_frontend.telemetry.model import FamilySnapshot
@@ -44,7 +45,7 @@ class StatsdLines:
             happenings, refused = self._totals.take_happenings(), self._totals.take_refused()
             wrong = [RefusedError(reason, f"{count} of statsd's lines: {reason}", count) for reason, count in refused]
         for one in happenings:
-            self._collector.record_event("statsd_event", one.title, one.tags, one.facts)
+            record_happening(self._collector, one)
         return wrong
 
     def _collect(self) -> list[FamilySnapshot]:

@@ -11,7 +11,7 @@ from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
-from .lines import MAPPING, REASONS
+from .lines import MAPPING, REASONS, Happening
 from .settings import StatsdSettings
 from .totals import Totals
 
@@ -92,10 +92,7 @@ class StatsdListener:
             self._counters.datagrams.increment(len(batch))
             self._tell()
         for one in happenings:
-            if one.status is None:
-                self._collector.record_event(EVENT, one.title, one.tags, one.facts)
-            else:
-                self._collector.record_event(CHECK_CHANGED, one.status, one.tags | {"check": one.title}, one.facts)
+            record_happening(self._collector, one)
 
     def _collect(self) -> list[FamilySnapshot]:
         with self._lock:
@@ -118,6 +115,14 @@ class StatsdListener:
     def _tell_clash(self, name: str, first: str, valid: str) -> None:
         text = f"{name!r} and {first!r} are both {valid} here, and are added up"
         self._metrics.tell(self.name, f"name {valid}", text)
+
+
+def record_happening(collector: TelemetryCollector, one: Happening) -> None:
+    """Record an event, or the change of a service check."""
+    if one.status is None:
+        collector.record_event(EVENT, one.title, one.tags, one.facts)
+    else:
+        collector.record_event(CHECK_CHANGED, one.status, one.tags | {"check": one.title}, one.facts)
 
 
 class ListenerCounters:
