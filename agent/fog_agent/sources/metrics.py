@@ -12,6 +12,8 @@ log = logging.getLogger("fog_agent.sources")
 
 MOST_LOGGED: Final = 1_000
 """The log has the first text of each of so many pairs of a source and a reason; more are counted alone."""
+MOST_TEXT: Final = 500
+"""Characters of a text in the log: a part of it may come from a target."""
 
 
 class SourceMetrics:
@@ -56,7 +58,7 @@ class SourceMetrics:
             if (source, reason) in self._logged or len(self._logged) >= MOST_LOGGED:
                 return
             self._logged.add((source, reason))
-        log.warning("source %s: %s", source, text)
+        log.warning("source %s: %s", source, text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…")
 
     def up(self, source: str, *, up: bool) -> None:
         """Tell whether a source gets what it reads. When it is up again, reasons of being down are logged anew."""

@@ -28,12 +28,18 @@ class Rounds:
         self._failed = failed
         self._stopping = threading.Event()
         self._first = threading.Event()
+        self._begun: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, patience: float) -> None:
         """Begin, and wait so many seconds at most for the first round, so that the first frame has it."""
         self._thread.start()
         self._first.wait(patience)
+
+    def under_way(self) -> float:
+        """Return how many seconds the present round has lasted; 0 between two."""
+        begun = self._begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     def order_stop(self) -> None:
         """Let no further round begin."""
@@ -47,10 +53,12 @@ class Rounds:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stopping.is_set():
+            self._begun = time.monotonic()
             try:
                 self._read()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do
                 self._failed(error)
+            self._begun = None
             self._first.set()
             due = max(due + self._interval, time.monotonic())
             self._stopping.wait(due - time.monotonic())

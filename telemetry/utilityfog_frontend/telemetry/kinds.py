@@ -6,7 +6,9 @@ Nothing here has a lock, a clock or a reference to a live instrument.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from math import isfinite
+from operator import add, lt, sub
 from typing import Any, Protocol, Self
 
 from .exponential.value import ExponentialValue, as_numbers, is_below, of_numbers
@@ -155,6 +157,33 @@ def fell(earlier: Value, later: Value) -> bool:
     if isinstance(earlier, ExponentialValue) and isinstance(later, ExponentialValue):
         return is_below(later, earlier)
     return size_of(later) < size_of(earlier)
+
+
+def began_below(earlier: Value, later: Value) -> bool:
+    """Tell whether a total began anew, as far as a reader of cumulative buckets can tell: one of them fell.
+
+    A program that is asked while it counts may show an observation in a bucket and not yet in those above it. So a
+    bucket's own count may fall, and that alone is no new beginning.
+    """
+    if isinstance(earlier, HistogramValue) and isinstance(later, HistogramValue):
+        return any(map(lt, accumulate(later.counts), accumulate(earlier.counts)))
+    return fell(earlier, later)
+
+
+def risen(earlier: Value, later: Value) -> Value:
+    """Return a later total in which no bucket of its own has less than before; the observations are as many.
+
+    One that was seen in a higher bucket than its own stays there: counts that were told never go down.
+    """
+    if not (isinstance(earlier, HistogramValue) and isinstance(later, HistogramValue)):
+        return later
+    if not any(map(lt, later.counts, earlier.counts)):
+        return later
+    grown = list(accumulate(map(sub, later.counts, earlier.counts)))
+    most = list(accumulate(reversed(grown), min))[::-1]
+    told = [max(0, count) for count in most]
+    steps = map(sub, told, [0, *told])
+    return HistogramValue(tuple(map(add, earlier.counts, steps)), later.sum)
 
 
 def as_plain(value: Value) -> int | float | list[int | float] | dict[str, Any]:

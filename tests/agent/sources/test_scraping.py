@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from fog_agent.sources.configuration import SourcesError, parse_sources
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from fog_agent.sources.running import Sources
+from fog_agent.sources.scraping import source
 from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.page import PageReader
 from fog_testing.waiting import wait_until
@@ -286,3 +288,55 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(50):
         reader.read("".join(f"n{number}_{one} 1\n" for one in range(5)).encode(), 1.0)
         assert len(reader._known) <= 10  # noqa: SLF001 - what is held cannot be seen otherwise
+
+
+def test_a_reading_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timeout ends the look-up of a name: the thread hangs, and `up` is 0 all the same."""
+    free = threading.Event()
+    exporter = Exporter(page("g 5\n"))
+    with exporter.listening() as port, running(table(port)) as node:
+        wait_until(lambda: node.value("fog_agent_source_up", source="app") == 1, deadline=10)
+        monkeypatch.setattr(source, "PATIENCE", 0.1)
+        monkeypatch.setattr(socket, "create_connection", lambda *_: free.wait(30))
+        try:
+            wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0, deadline=10)
+            wait_until(lambda: node.value("g", job="app") is None, deadline=10)
+        finally:
+            monkeypatch.undo()
+            free.set()
+
+
+def has_counted(node: Node, count: int) -> bool:
+    """Tell whether the shared counter is so high."""
+    return bool(node.value("c_total", job="x") == count)
+
+
+def test_a_series_of_two_targets_is_the_first_one_s(caplog: pytest.LogCaptureFixture) -> None:
+    """It never goes to and fro; where the first one stops telling it, the other's past is not counted."""
+    first, second = Exporter(page("c_total 1000\n")), Exporter(page("c_total 50\n"))
+    with (
+        first.listening() as one,
+        second.listening() as two,
+        running(table(one, job="x"), table(two, name="other", job="x")) as node,
+    ):
+        for count in range(1, 4):
+            first.answer, second.answer = page(f"c_total {1000 + count}\n"), page(f"c_total {50 + 9 * count}\n")
+            wait_until(partial(has_counted, node, count), deadline=10)
+        first.answer = page("g 1\n")
+        wait_until(lambda: node.value("c_total", job="x") == 0, deadline=10)  # a series of its own
+        second.answer = page("c_total 79\n")
+        wait_until(lambda: node.value("c_total", job="x") == 2, deadline=10)
+    assert caplog.text.count("c_total") == 1
+
+
+def test_a_page_that_is_made_while_a_program_counts_counts_nothing_twice() -> None:
+    """One observation is in +Inf and not yet in le=1, and then in both: cumulative buckets never fell."""
+    text = '# TYPE h histogram\nh_bucket{{le="1"}} {}\nh_bucket{{le="+Inf"}} {}\nh_sum {}\nh_count {}\n'
+    exporter = Exporter(page(text.format(5, 6, 9, 6)))
+    with exporter.listening() as port, running(table(port)) as node:
+        exporter.answer = page(text.format(5, 7, 9.5, 7))
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((0, 1), 0.5), deadline=10)
+        exporter.answer = page(text.format(7, 8, 10, 8))
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((1, 1), 1.0), deadline=10)
+        exporter.answer = page(text.format(8, 9, 11, 9))
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((2, 1), 2.0), deadline=10)

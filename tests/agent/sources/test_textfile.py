@@ -53,3 +53,22 @@ def test_a_directory_that_is_not_there_is_down_until_it_is(tmp_path: Path) -> No
         write(directory, "a.prom", "a 1\n")
         wait_until(lambda: node.value("a") == 1, deadline=10)
         assert node.value("fog_agent_source_up", source="jobs") == 1
+
+
+def test_a_series_of_two_files_is_the_first_one_s(tmp_path: Path) -> None:
+    """The other file is refused whole, whichever changed last; it goes on when the first is gone."""
+    write(tmp_path, "b.prom", "c_total 100\nother 1\n")
+    table = {"name": "jobs", "directory": str(tmp_path), "interval": 0.1}
+    with running(table, kind="textfile") as node:
+        assert node.value("c_total") == 0
+        write(tmp_path, "a.prom", "c_total 103\n")
+        wait_until(lambda: node.value("c_total") == 3, deadline=10)
+        wait_until(lambda: node.value("node_textfile_scrape_error", file="b.prom") == 1, deadline=10)
+        write(tmp_path, "b.prom", "c_total 500\nother 2\n")
+        write(tmp_path, "a.prom", "c_total 104\n")
+        wait_until(lambda: node.value("c_total") == 4, deadline=10)
+        assert node.value("other") is None
+        write(tmp_path, "b.prom", "c_total 106\nother 2\n")
+        (tmp_path / "a.prom").unlink()
+        wait_until(lambda: node.value("other") == 2, deadline=10)
+        assert node.value("c_total") == 6

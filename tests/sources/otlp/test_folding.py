@@ -159,12 +159,20 @@ def test_a_late_copy_is_no_new_beginning() -> None:
     assert node.count("hits_total") == 10
 
 
-def test_a_total_that_falls_began_anew() -> None:
-    """Without a new start, too."""
+def test_a_total_that_falls_began_anew_only_where_it_says_so() -> None:
+    """With another start, or where it tells none. Else two programs tell it: what is above both counts, and once."""
+    node = Node()
+    for value, start, time in ((5, 1_001, 1_010), (9, 1_001, 1_020), (2, 1_025, 1_030)):
+        node.post(one(value, start=start, time=time))
+    assert node.count("hits_total") == 11
     node = Node()
     for value, time in ((5, 1_010), (9, 1_020), (2, 1_030)):
-        node.post(one(value, start=1_001, time=time))
-    assert node.count("hits_total") == 11
+        node.post(one(value, start=0, time=time))
+    assert node.count("hits_total") == 6
+    node = Node()
+    outcomes = [node.post(one(value, start=1_001, time=1_010 + at)) for at, value in enumerate((9, 2, 9, 3, 10))]
+    assert node.count("hits_total") == 10
+    assert sum(outcome.refused["fell"] for outcome in outcomes) == 2
 
 
 def test_without_a_start_the_first_value_is_a_baseline() -> None:

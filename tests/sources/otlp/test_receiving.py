@@ -6,6 +6,8 @@ import gzip
 import math
 import socket
 import threading
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
+from fog_agent.sources.otlp import listener
 from fog_agent.sources.otlp.answers import MAX_BODY, RefusalError
+from fog_testing.waiting import wait_until
 from tests.sources.otlp.programs import Program, Receiver, receiving
 from tests.sources.otlp.requests import request, resource, total
 from utilityfog_frontend.telemetry.exposition.wire import block
@@ -204,6 +208,32 @@ def test_slow_and_broken_senders_stop_nobody() -> None:
         assert not any(thread.name == "source-otel" for thread in threading.enumerate())
         for one in idle:
             one.close()
+
+
+def test_idle_connections_shut_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that has been idle for longest goes; those that are sending stay, and only they are too many."""
+    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 3)
+    half = b"POST /v1/metrics HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: 9\r\n\r\nx"
+    with receiving() as node:
+        idle = [socket.create_connection(("127.0.0.1", node.source.port), 10) for _ in range(3)]
+        for _ in range(4):
+            assert node.ask(b"")[0] == 200
+        assert idle[0].recv(1) == b""
+        for one in idle:
+            one.close()
+        busy = [socket.create_connection(("127.0.0.1", node.source.port), 10) for _ in range(3)]
+        for one in busy:
+            one.sendall(half)
+        wait_until(lambda: refused_by(node) > 0, deadline=10)
+        for one in busy:
+            one.close()
+
+
+def refused_by(node: Any) -> int:
+    """Try once more; return how many were refused because too many are sending."""
+    with suppress(OSError, HTTPException):
+        node.ask(b"")
+    return int(node.refused().get("busy", 0))
 
 
 def test_a_taken_address_is_told() -> None:

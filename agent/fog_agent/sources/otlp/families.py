@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from fog_agent.sources.otlp.attributes import decoded
-from fog_agent.sources.otlp.points import Kind
+from fog_agent.sources.otlp.points import Kind, RefusedError
 from fog_agent.sources.otlp.protobuf import BYTES, fields
 from fog_agent.sources.otlp.request import ATTRIBUTES, MetricData
 from fog_agent.sources.otlp.streams import Output, Total
@@ -24,18 +24,6 @@ _TYPES: Final = {
 _ATTRIBUTES: Final = 1
 _TEXTS_OF_SCOPE: Final = {1: "name", 2: "version"}
 _OF_SCOPE: Final = 3
-
-
-class RefusedError(ValueError):
-    """A point, or a metric, that is not taken.
-
-    Attributes:
-        reason: one of `fog_agent_source_refused_total`.
-    """
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
 
 
 class Families:

@@ -15,9 +15,9 @@ from math import inf
 from typing import Any, Final
 
 from fog_agent.sources.otlp.attributes import canonical
-from fog_agent.sources.otlp.families import Families, RefusedError, resource_labels, series_labels
+from fog_agent.sources.otlp.families import Families, resource_labels, series_labels
 from fog_agent.sources.otlp.limits import Limits
-from fog_agent.sources.otlp.points import Bucketed, Kind, Point, Recorded, Unusable
+from fog_agent.sources.otlp.points import Bucketed, Kind, Point, Recorded, RefusedError, Unusable
 from fog_agent.sources.otlp.request import CUMULATIVE, DELTA, MetricData
 from fog_agent.sources.otlp.streams import Stream, take_change, take_delta, take_total, take_value
 from fog_agent.sources.otlp.summaries import divided
@@ -303,7 +303,7 @@ def _note(take: Take, stream: Stream, point: Point, now: float) -> None:
     """Note a point in its stream.
 
     Raises:
-        RefusedError: Its bounds are other ones.
+        RefusedError: Its bounds are other ones, or it fell and should not.
     """
     _, start, time, value = point
     stream.seen = now

@@ -21,7 +21,7 @@ MOST_UNDER_WAY: Final = 4 * MAX_BODY
 READ_SECONDS: Final = 10.0
 """A request may take so long to come."""
 IDLE_SECONDS: Final = 120.0
-"""A connection without a request is kept so long."""
+"""A connection without a request is kept so long, or until others need its place."""
 
 Take = Callable[[bytes, str], Answer]
 """Takes a body and its encoding; raises RefusalError."""
@@ -39,23 +39,42 @@ class Listener:
         self._take = take
         self._refuse = refuse
         self._connections: set[asyncio.Task[None]] = set()
+        self._idle: dict[asyncio.Task[None], None] = {}
         self._under_way = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until it ends."""
         task = asyncio.current_task()
-        if task is None or len(self._connections) >= MOST_CONNECTIONS:
+        if task is None or not self._has_room():
+            self._refuse(RefusalError(503, "busy", f"more than {MOST_CONNECTIONS} connections are sending"))
             writer.close()
             return
         self._connections.add(task)
         try:
-            while await self._request(reader, writer):
-                pass
+            again = True
+            while again:
+                self._idle[task] = None
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
+                self._idle.pop(task, None)
+                again = await self._request(head, reader, writer)
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, ValueError):
             pass  # it went away, was too slow, or speaks no HTTP
         finally:
             self._connections.discard(task)
+            self._idle.pop(task, None)
             writer.close()
+
+    def _has_room(self) -> bool:
+        """Tell whether a connection may come; the one that has been idle for longest goes where there are too many."""
+        if len(self._connections) < MOST_CONNECTIONS:
+            return True
+        oldest = next(iter(self._idle), None)
+        if oldest is None:
+            return False
+        del self._idle[oldest]
+        self._connections.discard(oldest)
+        oldest.cancel()
+        return True
 
     async def stop(self) -> None:
         """End all connections."""
@@ -64,9 +83,8 @@ class Listener:
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _request(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; tell whether there may be another one."""
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
         first, _, rest = head.decode("latin-1").partition("\r\n")
         method, target, version = first.split(" ", 2)
         headers = {

@@ -47,6 +47,18 @@ class Unusable(NamedTuple):
     text: str
 
 
+class RefusedError(ValueError):
+    """A point, or a metric, that is not taken.
+
+    Attributes:
+        reason: one of `fog_agent_source_refused_total`.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 Recorded = int | float | Bucketed | ExponentialValue | Summarized | Unusable
 Point = tuple[bytes, int, int, Recorded | None]
 """The bytes of its attributes, unix nanoseconds of its start (0: not known) and of itself, its value (None: ended)."""

@@ -18,9 +18,9 @@ from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 REASONS: Final = (
-    "bounds", "buckets", "busy", "content_encoding", "content_type", "family", "labels", "logs", "malformed", "method",
-    "name", "name_clash", "new_series", "path", "profiles", "resources", "scale", "series", "temporality", "too_large",
-    "traces", "value",
+    "bounds", "buckets", "busy", "content_encoding", "content_type", "family", "fell", "labels", "logs", "malformed",
+    "method", "name", "name_clash", "new_series", "path", "profiles", "resources", "scale", "series", "temporality",
+    "too_large", "traces", "value",
 )  # fmt: skip
 """Why points and requests are refused; `name_clash` counts names that became one, and loses nothing."""
 PATIENCE: Final = 2.0

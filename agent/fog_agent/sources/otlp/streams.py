@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fog_agent.sources.otlp.distributions import room
+from fog_agent.sources.otlp.points import RefusedError
 from utilityfog_frontend.telemetry.kinds import fell
 from utilityfog_frontend.telemetry.model import Exemplar, ExponentialValue, Family, Labels, SeriesSnapshot, Value
 from utilityfog_frontend.telemetry.support.numeric import as_number
@@ -106,13 +107,20 @@ def _bounded(value: Value) -> Value:
 
 
 def take_total(stream: Stream, start: int, time: int, value: Any) -> None:
-    """Take a cumulative count. One that comes late is lower, and is no new beginning."""
-    del start
+    """Take a cumulative count. One that comes late is lower, and is no new beginning.
+
+    Raises:
+        RefusedError: It fell, and says that it began when it did before: two programs tell it, and neither can be told
+            from the other.
+    """
     last = stream.last
     if last is not None:
         more = grown(value, last)
-        if more is value and last and time < stream.time:
-            return
+        if more is value and last:
+            if time < stream.time:
+                return
+            if start:
+                raise RefusedError("fell", "a total fell, though it says that it began when it did before")
         stream.total.add(more)
     stream.last, stream.time = value, time
 

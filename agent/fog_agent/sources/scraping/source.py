@@ -17,6 +17,8 @@ from fog_agent.sources.scraping.settings import Settings
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 REASONS: Final = ("line", "value", "buckets", "duplicate", "series", "body", "page")
+PATIENCE: Final = 1.0
+"""Seconds beyond its timeout after which a reading hangs: the timeout ends a connection, but no look-up of a name."""
 GAUGES_LAST: Final = 3
 """Intervals without a page after which a target's gauges end; counts stay."""
 
@@ -70,6 +72,10 @@ class Target:
 
     def collect(self) -> Sequence[FamilySnapshot]:
         """Return what was read last; of a target that is away for long, only counts."""
+        if self._rounds.under_way() > self._settings.timeout + PATIENCE:
+            self._metrics.down(
+                self.name, f"has hung for more than {self._settings.timeout:g} s: a look-up of its name?"
+            )
         if time.monotonic() - self._read_at <= GAUGES_LAST * self._settings.interval:
             return self._families
         return [one for one in self._families if one.family.type.incremental]

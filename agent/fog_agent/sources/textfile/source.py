@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,10 @@ from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.page import PageReader
 from fog_agent.sources.textfile.settings import Settings
 from utilityfog_frontend.telemetry.kinds import MetricType
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, Labels, SeriesSnapshot
 
+HANGS: Final = 10.0
+"""Seconds after which a reading hangs."""
 REASONS: Final = ("file", "files")
 MTIME: Final = Family("node_textfile_mtime_seconds", MetricType.GAUGE, "When a file was changed last")
 ERROR: Final = Family("node_textfile_scrape_error", MetricType.GAUGE, "Whether a file cannot be read: 1 or 0")
@@ -29,12 +31,14 @@ class TextFile:
 
     Attributes:
         families: Of its last good reading; only counts, when it cannot be read now.
+        series: Names and labels of what is in them.
         mtime: Unix seconds of its last change.
         error: The reason for which it cannot be read; empty when it can.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.families: Sequence[FamilySnapshot] = ()
+        self.series: set[tuple[str, Labels]] = set()
         self.mtime = 0.0
         self.error = ""
         self._path = path
@@ -42,25 +46,30 @@ class TextFile:
         self._reader = PageReader(Families(settings.labels), settings.most_series)
         self._state: tuple[int, int, int] | None = None
 
-    def read(self, now: float) -> bool:
-        """Read it if it changed; tell whether it did."""
+    def read(self, now: float, taken: Mapping[tuple[str, Labels], str]) -> bool:
+        """Read it if it changed, or has what another file has already; tell whether it was read."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
                 about = os.fstat(descriptor)
                 state = (about.st_mtime_ns, about.st_size, about.st_ino)
-                if state == self._state:
+                if state == self._state and self.series.isdisjoint(taken):
                     return False
                 self._state, self.mtime = state, about.st_mtime
-                self._take(file.read(self._settings.most_bytes + 1) if stat.S_ISREG(about.st_mode) else None, now)
+                body = file.read(self._settings.most_bytes + 1) if stat.S_ISREG(about.st_mode) else None
+                self._take(body, now, taken)
                 self.error = ""
         except (OSError, ValueError) as error:
             self._state = None
             self.error = f"{self._path}: {error}"
-            self.families = [one for one in self.families if one.family.type.incremental]
+            self._keep([one for one in self.families if one.family.type.incremental])
         return True
 
-    def _take(self, body: bytes | None, now: float) -> None:
+    def _keep(self, families: Sequence[FamilySnapshot]) -> None:
+        self.families = families
+        self.series = {(family.family.name, one.labels) for family in families for one in family.series}
+
+    def _take(self, body: bytes | None, now: float, taken: Mapping[tuple[str, Labels], str]) -> None:
         if body is None:
             raise ValueError("it is no file")
         if len(body) > self._settings.most_bytes:
@@ -70,7 +79,12 @@ class TextFile:
             raise ValueError(next(iter(page.texts.values())))
         if page.stamped:
             raise ValueError("its samples have times of their own, which a file must not have")
-        self.families = page.families
+        found = {(family.family.name, one.labels) for family in page.families for one in family.series}
+        both = next(iter(found & taken.keys()), None)
+        if both is not None:
+            self.families, self.series = (), set()
+            raise ValueError(f"its series {both[0]}{dict(both[1]) or ''} is in {taken[both]} already")
+        self._keep(page.families)
 
 
 class Directory:
@@ -110,8 +124,11 @@ class Directory:
             self._failed(error)
 
     def collect(self) -> Sequence[FamilySnapshot]:
-        """Return what was read last."""
-        return self._families
+        """Return what was read last; while the directory hangs, as one on a network may, only counts."""
+        if self._rounds.under_way() <= HANGS:
+            return self._families
+        self._metrics.down(self.name, f"{self._settings.directory} has hung for more than {HANGS:g} s")
+        return [one for one in self._families if one.family.type.incremental]
 
     def read(self) -> None:
         """Read the files that changed.
@@ -126,9 +143,11 @@ class Directory:
             self._metrics.refuse(self.name, "files", f"{beyond} files are beyond {self._settings.most_files}", beyond)
             names = names[: self._settings.most_files]
         self._files = {name: self._files.get(name) or self._file(name) for name in names}
-        for file in self._files.values():
-            if file.read(time.time()) and file.error:
+        taken: dict[tuple[str, Labels], str] = {}
+        for name, file in self._files.items():
+            if file.read(time.time(), taken) and file.error:
                 self._metrics.refuse(self.name, "file", file.error)
+            taken.update(dict.fromkeys(file.series, name))
         self._families = [*self._about(), *(one for file in self._files.values() for one in file.families)]
         self._metrics.read(self.name, time.monotonic() - begun)
         self._metrics.up(self.name, up=True)

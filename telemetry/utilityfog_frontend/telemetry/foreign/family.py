@@ -16,23 +16,31 @@ from .series import ForeignSeries
 
 
 class ForeignState(MetricState):
-    """The series of one family of a source."""
+    """The series of one family of a source.
+
+    Attributes:
+        family: its name, type and so on.
+        teller: the part of the source whose series are being taken.
+    """
 
     def __init__(self, family: Family, scope: Scope) -> None:
         self.family = family
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
+        self.teller: object = None
         self._has_odd_labels = self._has_odd_values = False
 
-    def update(self, reported: Iterable[SeriesSnapshot]) -> None:
-        """Take what the source says now; what it no longer says has ended. One thread at a time.
+    def update(self, reported: Iterable[tuple[object, Iterable[SeriesSnapshot]]]) -> None:
+        """Take what each part of the source says now; what none says any more has ended. One thread at a time.
+
+        A series that two parts tell is the first one's.
 
         The lock is held for those that begin and end alone: a program that makes a child waits for it.
         """
         gone = dict(self._live)
         seen = set()
         breathe = Breather()
-        for one in reported:
+        for self.teller, one in ((part, series) for part, told in reported for series in told):
             breathe()
             one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
             series = gone.pop(one.labels, None)

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Final
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
+from utilityfog_frontend.telemetry.kinds import risen
 from utilityfog_frontend.telemetry.model import Family, Labels, SeriesSnapshot, Value, add_values, subtract_values
 from utilityfog_frontend.telemetry.support import arguments
 
@@ -85,14 +86,16 @@ class OutsideSeries(ForeignSeries):
         created: unix seconds of the beginning of the count, which is later than the total's.
         first: its first reading, as long as that is the baseline and nothing was told.
         incarnation: which it was when it was told last.
+        teller: the part of the source that tells it.
     """
 
-    __slots__ = ("_order", "_peeked", "_state", "_total_created", "first", "incarnation")
+    __slots__ = ("_order", "_peeked", "_state", "_total_created", "first", "incarnation", "teller")
 
     def __init__(self, state: "OutsideState", reported: SeriesSnapshot, since: Value | None, order: int) -> None:
         super().__init__(state.family, reported, 0.0, since)
         self.created = state.now  # of the count here, which began later than the total
         self.incarnation = state.outside.now
+        self.teller = state.teller
         self.first: Reading | None = None
         self._total_created = reported.created
         self._state = state
@@ -106,10 +109,13 @@ class OutsideSeries(ForeignSeries):
 
     def tell(self, reported: SeriesSnapshot) -> None:
         """Take a new value."""
-        _, since, carried = self._reading
+        last, since, carried = self._reading
+        value = reported.value
         if self._state.began_anew(self, reported):
             since, carried = None, self.count(self._reading)
-        self._reading = (reported.value, since, carried)
+        else:
+            value = risen(last, value)
+        self._reading = (value, since, carried)
         self._total_created = reported.created
         self.incarnation = self._state.outside.now
 
@@ -148,7 +154,7 @@ class OutsideSeries(ForeignSeries):
         if began_anew:
             missed = mine.value if self.first is not None else self.family.zero
         else:
-            missed = subtract_values(mine.value, saved.value)
+            missed = subtract_values(risen(saved.value, mine.value), saved.value)
         value, since, carried = self._reading
         self._reading = (value, since, missed if carried is None else add_values(carried, missed))
         self.first = None
@@ -173,7 +179,7 @@ class OutsideState(ForeignState):
         self._vanished: dict[Labels, OutsideSeries] = {}
         self._orders = count(1)
 
-    def update(self, reported: Iterable[SeriesSnapshot]) -> None:
+    def update(self, reported: Iterable[tuple[object, Iterable[SeriesSnapshot]]]) -> None:
         """Take what the source says now; series that vanish are remembered."""
         if not self.family.type.incremental:
             super().update(reported)
@@ -189,6 +195,8 @@ class OutsideState(ForeignState):
         """Tell whether a series' total began anew since it was read last."""
         if not isinstance(series, OutsideSeries):
             return False
+        if series.teller is not self.teller:
+            return True
         return self._reading_of(reported).began_anew(series.last, self.read_at)
 
     def resume(self, saved: FamilyReadings) -> list[Labels]:
@@ -226,9 +234,12 @@ class OutsideState(ForeignState):
         return series
 
     def _last_of(self, labels: Labels, old: ForeignSeries | None) -> Reading | None:
+        """Return the last reading of a series; None also when another part of the source has told it."""
         series = old or self._vanished.pop(labels, None)
         remembered = self._remembered.pop(labels, None)
-        return series.last if isinstance(series, OutsideSeries) else remembered
+        if not isinstance(series, OutsideSeries):
+            return remembered
+        return series.last if series.teller is self.teller else None
 
     def _reading_of(self, reported: SeriesSnapshot) -> Reading:
         return Reading(reported.value, reported.created, self.outside.now)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from utilityfog_frontend.telemetry.kinds import fell
+from utilityfog_frontend.telemetry.kinds import began_below
 from utilityfog_frontend.telemetry.model import Family, Labels, Value
 
 
@@ -26,7 +26,7 @@ class Reading(NamedTuple):
         It is seen by a value that fell, by another incarnation, or by a start after that reading. A start before it
         proves nothing: it may be a clock that was set.
         """
-        if fell(since.value, self.value):
+        if began_below(since.value, self.value):
             return True
         if self.incarnation and since.incarnation and self.incarnation != since.incarnation:
             return True

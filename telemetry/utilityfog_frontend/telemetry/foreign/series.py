@@ -2,7 +2,7 @@
 
 from utilityfog_frontend.telemetry.instruments.gate import Gate
 from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.kinds import size_of
+from utilityfog_frontend.telemetry.kinds import risen, size_of
 from utilityfog_frontend.telemetry.model import Family, SeriesSnapshot, Value, add_values, subtract_values
 
 _NO_GATE = Gate(lambda _amount: None)  # reported values are replaced whole: there is nothing to guard
@@ -34,10 +34,13 @@ class ForeignSeries(Series):
 
     def tell(self, reported: SeriesSnapshot) -> None:
         """Take a new value."""
-        _, since, carried = self._reading
-        if self.went_down(reported.value):
+        last, since, carried = self._reading
+        value = reported.value
+        if self.went_down(value):
             since, carried = None, self.read()
-        self._reading = (reported.value, since, carried)
+        else:
+            value = risen(last, value)
+        self._reading = (value, since, carried)
         self.exemplars = reported.exemplars
 
     def read(self) -> Value:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
-from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
@@ -168,7 +167,9 @@ class ForeignSource:
         for name, series in latest.items():
             self._latest.setdefault(name, {})[question] = series
         for name in (*before, *latest):
-            self._states[name].update(chain.from_iterable(self._latest[name].values()))
+            told = self._latest[name]
+            parts = told if len(told) < 2 else [part for part in self._parts.values() if part in told]
+            self._states[name].update([(part, told[part]) for part in parts])
 
     def resume(self, readings: LastReadings) -> list[tuple[FamilyKey, Labels]]:
         """Go on from the readings of an earlier life; return those that are to be forgotten."""
