@@ -26,7 +26,7 @@ from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
 from fog_cli.logs import set_up_logging
-from fog_cli.service import notify, run_service
+from fog_cli.service import give_back, notify, run_service, share_one_arena
 from fog_cli.sources.of_node import journal_of, settings_of, sources_of, started, stopped
 from fog_cli.state_dir import default_state_dir
 from fog_schema.errors import PathError
@@ -44,6 +44,7 @@ def report(settings: Settings, path: str) -> int:
     Raises:
         UsageError: when the options cannot work.
     """
+    share_one_arena()
     set_up_logging(settings.log)
     found = settings_of(settings)
     collector = _collector(settings, found)
@@ -56,6 +57,7 @@ def report(settings: Settings, path: str) -> int:
         collector.run_collection()  # the baseline of every counter
         async with started(sources), _running(settings, collector, path, options), stopped(sources):
             notify("READY=1")
+            give_back()
             while not await _is_set_within(stop, settings.agent.interval):
                 await asyncio.to_thread(collector.run_collection)
                 await asyncio.to_thread(sources.retry)

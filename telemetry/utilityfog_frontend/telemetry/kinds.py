@@ -181,8 +181,8 @@ def risen(earlier: Value, later: Value) -> Value:
         return later
     grown = list(accumulate(map(sub, later.counts, earlier.counts)))
     most = list(accumulate(reversed(grown), min))[::-1]
-    told = [max(0, count) for count in most]
-    steps = map(sub, told, [0, *told])
+    sound = [max(0, count) for count in most]
+    steps = map(sub, sound, [0, *sound])
     return HistogramValue(tuple(map(add, earlier.counts, steps)), later.sum)
 
 

@@ -227,7 +227,7 @@ def test_credentials_and_a_unix_socket(tmp_path: Path) -> None:
     exporter = Exporter(page("a 1\n"))
     named = {"name": "app", "socket": str(path), "interval": 0.1, "timeout": 0.09}
     with exporter.listening(unix=path), running({**named, "bearer_file": str(secret)}) as node:
-        assert node.value("a", job="app") == 1
+        wait_until(lambda: node.value("a", job="app") == 1, deadline=10)
         assert exporter.headers["Authorization"] == "Bearer first"
         assert exporter.headers["Accept"].startswith("text/plain;version=0.0.4")
         secret.write_text("second\n")

@@ -40,10 +40,12 @@ class ForeignState(MetricState):
         gone = dict(self._live)
         seen = set()
         breathe = Breather()
-        for self.teller, one in ((part, series) for part, told in reported for series in told):
+        for self.teller, one in ((part, series) for part, all_of_it in reported for series in all_of_it):
             breathe()
             one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
             series = gone.pop(one.labels, None)
+            if series is not None:
+                one.labels = series.labels  # one tuple of them is enough
             if one.labels in seen or not self._is_sound(one.value):
                 self._refuse(one)
                 continue

@@ -167,9 +167,9 @@ class ForeignSource:
         for name, series in latest.items():
             self._latest.setdefault(name, {})[question] = series
         for name in (*before, *latest):
-            told = self._latest[name]
-            parts = told if len(told) < 2 else [part for part in self._parts.values() if part in told]
-            self._states[name].update([(part, told[part]) for part in parts])
+            latest_of = self._latest[name]
+            parts = latest_of if len(latest_of) < 2 else [part for part in self._parts.values() if part in latest_of]
+            self._states[name].update([(part, latest_of[part]) for part in parts])
 
     def resume(self, readings: LastReadings) -> list[tuple[FamilyKey, Labels]]:
         """Go on from the readings of an earlier life; return those that are to be forgotten."""
