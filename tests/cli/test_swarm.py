@@ -13,8 +13,10 @@ import numpy as np
 import psutil
 import pytest
 
+from fog_cli.commands.trial.swarm import FleetOptions, Settings
 from fog_cli.swarm.families import Families
 from fog_cli.swarm.plan import tree_path
+from fog_cli.swarm.run import _Swarm, _verdict
 from fog_cli.swarm.timeline import Timeline
 from fog_cli.swarm.writers import Chances, Writer, Writers
 from fog_schema.codec import decode, decode_definitions
@@ -153,6 +155,41 @@ async def test_a_real_aggregator_has_all_of_it() -> None:
     assert result["all_acknowledged"] is True
     assert result["frames"] - result["lost"] == result["acked"] > 60
     assert sum(result["counted"].values()) > 0
+
+
+class Reading:
+    """An aggregator that has read one message more at each look, up to some, and shows the count with the last."""
+
+    def __init__(self, last: int, stops_at: int) -> None:
+        self._last, self._stops_at, self._read = last, stops_at, 0
+
+    def get(self, path: str, query: object = None) -> bytes:
+        """Return the metrics."""
+        assert (path, query) == ("/metrics", {"path": "fog"})
+        return b"# TYPE a_total counter\na_total 7\n" if self._read == self._last else b""
+
+    def json(self, path: str) -> dict[str, object]:
+        """Return the status."""
+        assert path == "/api/status"
+        self._read = min(self._read + 1, self._stops_at)
+        return {"streams": [{"sequence": self._read, "lag": self._last - self._read}]}
+
+
+@pytest.mark.parametrize(("stops_at", "outcome"), [(9, ([], 0)), (5, (["a_total"], 4))], ids=["reads", "stands still"])
+async def test_an_aggregator_that_reads_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, stops_at: int, outcome: tuple[list[str], int]
+) -> None:
+    """It takes longer than one that stands still is given; one that has not read all says nothing of the counts."""
+    monkeypatch.setattr("fog_cli.swarm.run.END_SECONDS", 0.1)
+    monkeypatch.setattr("fog_cli.swarm.run._POLL", 0.05)
+    swarm = _Swarm(Settings(fleet=FleetOptions(path="fog")))
+    monkeypatch.setattr(swarm, "_api", Reading(9, stops_at))
+    found = await swarm._differences({"a_total": 7})  # noqa: SLF001 - the end of a run
+    assert found == outcome
+    words = _verdict(
+        {"all_acknowledged": True, "conserved": not found[0], "different": found[0], "unread": found[1]}, 7
+    )
+    assert ("has not read 4 messages" in words) is bool(outcome[0])
 
 
 async def _ended(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -35,8 +35,11 @@ from fog_testing.waiting import eventually
 MOST_NODES: Final = 1_000_000
 LEAST_BRANCHING: Final = 4
 END_SECONDS: Final = 90.0
+READING_SECONDS: Final = 900.0
+"""Seconds that an aggregator has to read what was sent, as long as it gets on; it shares the machine with the nodes."""
 SHOW_SECONDS: Final = 5.0
 MINUTE: Final = 60.0
+_POLL: Final = 0.25
 SUMMED: Final = ("frames", "keyframes", "lost", "restarted", "ended", "acked", "repeated", "dropped", "cpu_seconds")
 
 
@@ -49,7 +52,7 @@ def swarm(settings: Settings) -> int:
     """
     _check(settings)
     set_up_logging(LogSettings(level="error"))
-    return run_service(lambda stop: _Swarm(settings).run(stop), drain=2 * END_SECONDS)
+    return run_service(lambda stop: _Swarm(settings).run(stop), drain=END_SECONDS + READING_SECONDS)
 
 
 def _check(settings: Settings) -> None:
@@ -203,7 +206,7 @@ class _Swarm:
             "all_acknowledged": all(child.report["whole"] for child in children),
         }
         if not self._settings.no_check:
-            result["different"] = await self._differences(counted)
+            result["different"], result["unread"] = await self._differences(counted)
             result["conserved"] = not result["different"]
         fine = result["all_acknowledged"] and result.get("conserved", True)
         if self._settings.json:
@@ -212,19 +215,30 @@ class _Swarm:
             print(_verdict(result, sum(counted.values())))
         return 0 if fine else 1
 
-    async def _differences(self, counted: books.Book) -> list[str]:
-        """Wait until the aggregator shows what was counted; what still differs after a while."""
-        different: list[str] = []
+    async def _differences(self, counted: books.Book) -> tuple[list[str], int]:
+        """Wait until the aggregator shows what was counted; return what still differs, and how much is not read yet.
 
-        async def agree() -> bool:
-            nonlocal different
-            text = await asyncio.to_thread(self._metrics)
-            different = books.differences(counted, books.read_exposition(text))
-            return not different
+        One that reads is waited for, as it has not seen all.
+        """
+        began = progressed_at = time.monotonic()
+        read = 0
+        while True:
+            different = books.differences(counted, books.read_exposition(await asyncio.to_thread(self._metrics)))
+            position, lag = await asyncio.to_thread(self._reading)
+            now = time.monotonic()
+            if lag and position > read:
+                read, progressed_at = position, now
+            if not different or now - progressed_at > END_SECONDS or now - began > READING_SECONDS:
+                return different, lag
+            await asyncio.sleep(_POLL)
 
-        with suppress(TimeoutError):  # `different` says it
-            await eventually(agree, deadline=END_SECONDS)
-        return different
+    def _reading(self) -> tuple[int, int]:
+        """Return up to where the aggregator has read all streams, and how many messages it has not read."""
+        try:
+            streams = self._api.json("/api/status")["streams"]
+        except CommandError:
+            return 0, 0
+        return sum(one["sequence"] for one in streams), sum(one["lag"] for one in streams)
 
     def _metrics(self) -> str:
         try:
@@ -275,5 +289,7 @@ def _verdict(result: Mapping[str, Any], counted: float) -> str:
         return f"{counted:,} counted, all of it acknowledged"
     if result["conserved"]:
         return f"{counted:,} counted, and the aggregator has all of it: conserved"
+    if result["unread"]:
+        return f"the aggregator has not read {result['unread']:,} messages: nothing can be said of the counts"
     different = result["different"]
     return f"not conserved: {', '.join(different[:3])}{' and more' if len(different) > 3 else ''} differ"
