@@ -217,7 +217,7 @@ def written(document: str, table: str) -> str:
     """Return the document with this table in the place of the one whose head begins so.
 
     Raises:
-        SystemExit: there is none.
+        SystemExit: The document has no such table.
     """
     head = table.partition(" | ")[0]
     before, found, rest = document.partition(f"\n{head} | ")

@@ -68,8 +68,14 @@ def login(server: NatsServer, user: str, password: str, inbox: str) -> NatsOptio
     return NatsOptions.parse(server.url, user=user, password=f"secret-{password}_PASSWORD", inbox_prefix=inbox)
 
 
-async def test_the_hub_has_the_totals_and_the_site_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A site counts on while the hub is away, and the root has all of it once it is back; no frame leaves the site."""
+WORDS = "no stream in reach takes this subject: one of another JetStream domain than site-0 is out of reach"
+
+
+async def test_the_hub_has_the_totals_and_the_site_its_frames(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A site counts on while the hub is away, and says so; the root has all of it later; no frame leaves the site."""
+    caplog.set_level("WARNING")
     async with site(monkeypatch) as servers:
         at_root: dict[str, Any] = {"nats": login(servers.hub, "aggregator", "FOG_AGGREGATOR", "_INBOX_AGG")}
         user = login(servers.leaf, "aggregator-fog-0", "FOG_AGGREGATOR_0", "_INBOX_BRANCH.fog.0")
@@ -78,10 +84,10 @@ async def test_the_hub_has_the_totals_and_the_site_its_frames(monkeypatch: pytes
         branch = AggregatorConfig(path=("fog", "0"), publish_rollup=True, rollup_interval=0.1, **at_site, **common)
         root = AggregatorConfig(branches=(("fog", "*"),), **at_root, **common)
         async with serving(branch) as below, running(root) as (above, _):
-            await _count(servers, below, above)
+            await _count(servers, below, above, caplog)
 
 
-async def _count(servers: Site, below: Aggregator, above: Aggregator) -> None:
+async def _count(servers: Site, below: Aggregator, above: Aggregator, caplog: pytest.LogCaptureFixture) -> None:
     collector = TelemetryCollector()
     work = collector.register_counter("work_total", "Work")
     node = login(servers.leaf, "fog-0-3", "FOG_0_3", "_INBOX_AGENT.fog.0.3")
@@ -94,6 +100,7 @@ async def _count(servers: Site, below: Aggregator, above: Aggregator) -> None:
         assert await agent.flush(), "the site needs no hub"
         await eventually(lambda: total(below, "work_total") == 7)
         assert total(above, "work_total") == 3
+        await eventually(lambda: WORDS in caplog.text, what="the branch's publisher says what it waits for")
         servers.hub.start()
         await eventually(lambda: total(above, "work_total") == 7, deadline=20)
     at_hub, at_site = await _stored(servers.hub, METRICS), await _stored(servers.leaf, OWN)

@@ -63,7 +63,7 @@ def test_the_document_is_what_the_program_writes() -> None:
 
 
 def test_tables_are_written_in_their_places() -> None:
-    """What stands around them stays; a document that has no place for one is refused."""
+    """The text around them stays; a document that has no place for one is refused."""
     document = DOCUMENT.read_text(encoding="utf-8")
     growth, million, tiers = growth_table({10: {"a": 1.0}}), million_table({"b": 2.0}), tiers_table({600: {"c": 3.0}})
     for table in (growth, million, tiers):

@@ -95,6 +95,7 @@ DEEDS: Final = (
     _hear("alerts", "fog.v1.alerts.>"),
     _hear("verdicts of the branch's pair", "fog.v1.alerts.fog.0.~verdicts", "branch"),
     _hear("verdicts of the root's pair", "fog.v1.alerts.~verdicts", "aggregator"),
+    _hear("verdicts of the pair of a root at fog", "fog.v1.alerts.fog.~verdicts", "aggregator"),
     _hear("requests to all", "fog.v1.resync.fog", "node", "branch"),
     _hear("requests to fog/0/3", "fog.v1.resync.fog.0.3", "node"),
     _hear("requests to fog/0/3 and its siblings", "fog.v1.resync.fog.0.*", "node"),

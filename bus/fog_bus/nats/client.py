@@ -207,6 +207,11 @@ class Client(nats.aio.client.Client):
         name = str(self._server_info.get("cluster") or "")
         return name if name != self._server_info.get("server_name") else ""
 
+    @property
+    def domain(self) -> str:
+        """The JetStream domain of the server; empty for one that has none, as it is no leaf's and no hub's."""
+        return str(self._server_info.get("domain") or "")
+
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
         """Comes before CONNECT: nats-py would let the server alone decide whether user and password go in clear.
 

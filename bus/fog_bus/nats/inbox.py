@@ -27,6 +27,17 @@ _LEADERLESS: Final = (
     "the stream of this subject has no leader in the cluster {} at the moment, or no stream takes it; an election "
     "takes some 10 s, and needs most of the stream's servers"
 )
+_CUT_OFF: Final = (
+    "no stream in reach takes this subject: one of another JetStream domain than {} is out of reach while the link to "
+    "it is down, or JetStream is off"
+)
+
+
+def _why_nobody(client: Client) -> str:
+    """Return what it means that nobody answers: a server says the same thing of each."""
+    if client.cluster:
+        return _LEADERLESS.format(client.cluster)
+    return _CUT_OFF.format(client.domain) if client.domain else _ALONE
 
 
 class Inbox:
@@ -45,7 +56,7 @@ class Inbox:
 
     async def open(self, client: Client) -> None:
         """Open a new place for answers, which nobody can guess, with each new connection."""
-        self._deaf, self._nobody = "", _LEADERLESS.format(client.cluster) if client.cluster else _ALONE
+        self._deaf, self._nobody = "", _why_nobody(client)
         self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
         subscription = await client.subscribe(f"{self._subject}.*", cb=self._on_message)
         arrivals = Arrivals(lambda: self._take(arrivals))

@@ -108,7 +108,7 @@ def _aggregator(prefix: str) -> Role:
             f"{prefix}.resync.>",
             f"{prefix}.alerts.>",
         ],
-        subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts"],
+        subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts", f"{prefix}.alerts.*.~verdicts"],
         inbox="_INBOX_AGG",
     )
 
