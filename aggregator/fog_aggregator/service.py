@@ -143,7 +143,7 @@ class Aggregator:
         rule_set, series = make_rule_set(config), RuleSeries()
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
-        outgoing = make_outgoing(config, history, self.network, own, loops)
+        outgoing = make_outgoing(config, bus, history, self.network, own, loops)
         parts: dict[str, Part] = {"rules": rule_set, "partner": partner, "outgoing": outgoing}
         around = self._surroundings(metrics, kernels, parts, history)
         self._engine = Engine(scope := _scope(config, subjects), fleet, events, around)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from fog_bus.streams import Difference, StreamSettings
 
@@ -149,6 +149,16 @@ class Share(NamedTuple):
     messages: int
     share: float
     """Of all messages of the stream, from 0 to 1."""
+
+
+class Entry(NamedTuple):
+    """The value of a key in a bucket. Its revision grows with each write; it is 0 where the key was never written."""
+
+    revision: int
+    data: bytes
+
+
+NO_ENTRY: Final = Entry(0, b"")
 
 
 class LogError(Exception):
@@ -303,6 +313,19 @@ class Log(Protocol):
         """
 
 
+class Bucket(Protocol):
+    """Values by key, which are read by the word of their leader, and written where nobody else has."""
+
+    async def get(self, key: str) -> Entry:
+        """Return the value of a key; raise LogError as `put`."""
+
+    async def put(self, key: str, data: bytes, revision: int) -> int:
+        """Write a value where the key has this revision; return the new one, 0 where it has another.
+
+        It raises LogError where nobody told: it may be written or not. `missing`: there is no such bucket.
+        """
+
+
 class Transport(Bus, Protocol):
     """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
 
@@ -315,6 +338,9 @@ class Transport(Bus, Protocol):
                 at once. Any name without them.
             subjects: Filters of the subjects that are delivered; all without them.
         """
+
+    def bucket(self, name: str) -> Bucket:
+        """Return the bucket of that name, which need not exist yet."""
 
     async def holding(self, subjects: Sequence[str]) -> list[str]:
         """Return the names of the streams that take any subject of these filters, in order.

@@ -117,6 +117,23 @@ def control_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     return _stream("control", subjects, **settings)
 
 
+def bucket_stream(bucket: str) -> str:
+    """Return the name of the stream that a bucket of NATS is."""
+    return f"KV_{bucket}"
+
+
+def leases_bucket(subjects: Subjects) -> str:
+    """Return the name of the bucket that says who of a pair sends to a receiver."""
+    return stream_name("leases", subjects)
+
+
+def leases_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """Return the settings of the stream of that bucket: the last word about each receiver; `others` likewise."""
+    bucket = leases_bucket(subjects)
+    settings = {"max_age": COMMANDS_MAX_AGE, "max_bytes": _GIB // 1024, "max_per_subject": 1, **others}
+    return StreamSettings(name=bucket_stream(bucket), subjects=(f"$KV.{bucket}.>",), **settings)
+
+
 def _stream(kind: str, subjects: Subjects, path: Path = (), **others: Any) -> StreamSettings:
     return StreamSettings(
         name=stream_name(kind, subjects, path), subjects=tuple(subjects.subtree(kind, path)), **others

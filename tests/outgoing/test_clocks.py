@@ -14,6 +14,7 @@ import pytest
 
 from fog_aggregator.components.outgoing import sender
 from fog_aggregator.components.outgoing.client import Client
+from fog_aggregator.components.outgoing.leasing import Leasing
 from fog_aggregator.components.outgoing.metrics import OutgoingMetrics, ReceiverMetrics
 from fog_aggregator.components.outgoing.sender import Around, Sender
 from fog_aggregator.components.outgoing.steps import OutgoingSteps
@@ -70,7 +71,7 @@ class Rig:
         client, metrics = Client(self._receiver), ReceiverMetrics(OutgoingMetrics(self.own), "r", lambda: 0.0)
         with ThreadPoolExecutor(1) as threads:
             formats = partial(make_format, instance="i", version="0")
-            around = Around(self.steps, dict, lambda: self.now / 1000, formats, threads)
+            around = Around(self.steps, dict, lambda: self.now / 1000, formats, threads, no_lease)
             task = asyncio.ensure_future(Sender(self._receiver, self.core, client, around, metrics).run())
             try:
                 yield
@@ -78,6 +79,11 @@ class Rig:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 await client.close()
+
+
+def no_lease(receiver: object, core: Sending) -> Leasing:
+    """Fail: no receiver here has one."""
+    raise AssertionError((receiver, core))
 
 
 def present() -> int:

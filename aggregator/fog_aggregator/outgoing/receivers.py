@@ -99,6 +99,7 @@ class Receiver:
         max_age: Seconds after which a step is too old to be sent.
         timeout: Seconds for one request.
         end_at_stop: Whether all series end for the receiver when the aggregator is stopped in good order.
+        lease: Seconds after which another aggregator may send, by a lease in the bus; 0: all send.
         native_histograms: Whether exponential histograms go out as native ones.
     """
 
@@ -112,6 +113,7 @@ class Receiver:
     max_age: float = 3000.0
     timeout: float = 30.0
     end_at_stop: bool = True
+    lease: float = 0.0
     native_histograms: bool = True
 
 
@@ -159,6 +161,8 @@ def _receiver(table: Mapping[str, Any]) -> Receiver:
             values[key] = _CHECKS[key](value)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
+    if values.get("lease") and values.setdefault("end_at_stop", False):
+        raise ValueError("with a lease another one goes on: leave out end_at_stop")
     access = Access(**{one.name: values.pop(one.name) for one in fields(Access) if one.name in values})
     _check_access(access, values["url"])
     choice = Choice(values.pop("levels", (WHOLE,)), values.pop("match", ()), values.pop("labels", NO_LABELS))
@@ -305,6 +309,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "max_age": _seconds(_LONGEST_AGE),
     "timeout": _seconds(_LONGEST_TIMEOUT),
     "end_at_stop": _switch,
+    "lease": _seconds(_LONGEST_TIMEOUT),
     "native_histograms": _switch,
 } | dict.fromkeys((one.name for one in fields(Access)), _text)
 """A check for each key."""

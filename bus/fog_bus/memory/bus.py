@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from fog_bus.filters import matches, overlap
+from fog_bus.memory.bucket import MemoryBucket
 from fog_bus.memory.log import HEARTBEAT, MemoryLog
 from fog_bus.memory.stream import Fate, MemoryStream
-from fog_bus.ports import LogError, Outcome, Publish, Refusal, RequestCallback
+from fog_bus.ports import Entry, LogError, Outcome, Publish, Refusal, RequestCallback
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
     Difference,
@@ -42,6 +43,7 @@ class MemoryBus:
 
     Attributes:
         streams: By name. Their methods make the faults of a store: `roll_back`, `wipe`, `trim`, `put_back`.
+        buckets: The values of each bucket, by key.
         fate: Called with the subject of each publish; returns the publish's fate.
     """
 
@@ -50,6 +52,7 @@ class MemoryBus:
     ) -> None:
         subjects = Subjects(prefix)
         self.streams: dict[str, MemoryStream] = {}
+        self.buckets: dict[str, dict[str, Entry]] = {}
         self.fate: Callable[[str], Fate] = lambda _subject: Fate.STORED
         self._clock = clock
         self._heartbeat = heartbeat
@@ -123,6 +126,10 @@ class MemoryBus:
         """Return the stream of that name as a log; its readers have no names."""
         del readers
         return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat, subjects)
+
+    def bucket(self, name: str) -> MemoryBucket:
+        """Return the bucket of that name, which is there."""
+        return MemoryBucket(self.buckets.setdefault(name, {}), self._online)
 
     async def holding(self, subjects: Sequence[str]) -> list[str]:
         """Return the names of the streams that take any subject of these filters, in order.

@@ -13,7 +13,7 @@ from fog_bus.nats.link import Link
 from fog_bus.ports import Refusal, RequestError, Share, StreamInfo
 
 _STREAM_NOT_FOUND: Final = 10059
-_MESSAGE_NOT_FOUND: Final = 10037
+MESSAGE_NOT_FOUND: Final = 10037
 _REASONS: Final = {_STREAM_NOT_FOUND: "missing", 10008: "unavailable", 10009: "unavailable"}
 """Of refusals that say nothing about our rights, by the server's `err_code`: JetStream of a cluster has no leader."""
 _NAMES_AT_ONCE: Final = 1024
@@ -84,7 +84,7 @@ class JetStream:
         try:
             answer = await self.call(f"STREAM.MSG.GET.{stream}", request)
         except JetStreamError as error:
-            if error.code == _MESSAGE_NOT_FOUND:
+            if error.code == MESSAGE_NOT_FOUND:
                 return 0, 0
             raise
         message = answer["message"]

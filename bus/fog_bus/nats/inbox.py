@@ -68,7 +68,9 @@ class Inbox:
         for token in self._waiting:
             self._settle(token, Publish(Outcome.DISCONNECTED))
 
-    async def exchange(self, client: Client, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
+    async def exchange(
+        self, client: Client, subject: str, payload: bytes, deadline: float, headers: dict[str, str] | None = None
+    ) -> bytes | Publish:
         """Send one message and return its answer, or what stood in the way."""
         if self._deaf:
             return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
@@ -82,7 +84,7 @@ class Inbox:
             async with asyncio.timeout(deadline):
                 if not self._subject:  # the connection was there before the first that waits for an answer
                     await self.open(client)
-                await client.publish(subject, payload, reply=f"{self._subject}.{token}")
+                await client.publish(subject, payload, reply=f"{self._subject}.{token}", headers=headers)
                 return await answer
         except TimeoutError:
             return Publish(Outcome.TIMEOUT)

@@ -55,7 +55,7 @@ class Link:
 
     async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
         """Publish once and wait at most `deadline` seconds for JetStream's acknowledgement."""
-        answer = await self._exchange(subject, payload, deadline)
+        answer = await self.exchange(subject, payload, deadline)
         return answer if isinstance(answer, Publish) else parse_ack(answer)
 
     async def request(self, subject: str, payload: bytes, deadline: float) -> bytes:
@@ -64,7 +64,7 @@ class Link:
         Raises:
             RequestError: There was none; it says why.
         """
-        answer = await self._exchange(subject, payload, deadline)
+        answer = await self.exchange(subject, payload, deadline)
         if isinstance(answer, Publish):
             raise RequestError(subject, answer)
         return answer
@@ -97,12 +97,14 @@ class Link:
             for request in requests:
                 await self._subscribe(self.connection.client, *request)
 
-    async def _exchange(self, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
+    async def exchange(
+        self, subject: str, payload: bytes, deadline: float, headers: dict[str, str] | None = None
+    ) -> bytes | Publish:
         """Send one message and return its answer, or what stood in the way."""
         client = self.connection.client
         if client is None:
             return Publish(Outcome.DISCONNECTED)
-        return await self._inbox.exchange(client, subject, payload, deadline)
+        return await self._inbox.exchange(client, subject, payload, deadline, headers)
 
     async def _listen(self, client: Client) -> None:
         """Subscribe anew, with each new connection."""
@@ -137,6 +139,8 @@ class Link:
                 await self._subscribe(self.connection.client, subject, callback)
 
 
+WRONG_LAST: Final = "wrong last sequence"
+"""The server's words where a subject has another last message than was expected."""
 _NO_JETSTREAM: Final = frozenset({10039, 10076})
 _STORE_FAILED: Final = 10077
 _NO_ROOM: Final = frozenset({10023, 10028, 10047})

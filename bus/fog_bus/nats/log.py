@@ -1,23 +1,36 @@
-"""A stream of JetStream as a `Log`: its state from STREAM.INFO, its messages over a pull consumer of our own."""
+"""A stream of JetStream as a `Log`: its state from STREAM.INFO, its messages over a pull consumer of our own.
+
+A bucket of values by key is a stream too, with one message for each key.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from nats.errors import Error as NatsError
 
-from fog_bus.nats.api import JetStream, JetStreamError, parse_shares, parse_stream_info, parse_subjects
+from fog_bus.nats.api import (
+    MESSAGE_NOT_FOUND,
+    JetStream,
+    JetStreamError,
+    parse_shares,
+    parse_stream_info,
+    parse_subjects,
+)
 from fog_bus.nats.consumer import FORGOTTEN_AFTER, PullConsumer, from_sequence, from_time
-from fog_bus.nats.link import Link
+from fog_bus.nats.link import WRONG_LAST, Link, parse_ack
 from fog_bus.nats.reader_names import ReaderNames
-from fog_bus.ports import LogError, Message, Share, StreamInfo
+from fog_bus.ports import NO_ENTRY, Entry, LogError, Message, Outcome, Publish, Refusal, Share, StreamInfo
+from fog_bus.streams import bucket_stream
 
 HEARTBEAT = 2.0
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 MOST_SUBJECTS: Final = 100_000
 """So many the server tells of in one answer, of 3 MB."""
 _NAME_IN_USE: Final = 10148
@@ -189,3 +202,54 @@ class NatsLogReader:
 
 def _log_error(error: JetStreamError | NatsError) -> LogError:
     return LogError(error.reason if isinstance(error, JetStreamError) else "disconnected", str(error))
+
+
+class NatsBucket:
+    """One bucket, over one link. Implements `fog_bus.ports.Bucket`.
+
+    Args:
+        link: The connection and its requests.
+        name: The bucket's name.
+        deadline: Seconds to wait for an answer.
+    """
+
+    def __init__(self, link: Link, name: str, deadline: float = 2.0) -> None:
+        self._link = link
+        self._name = name
+        self._deadline = deadline
+        self._jetstream = JetStream(link, deadline)
+
+    async def get(self, key: str) -> Entry:
+        """Ask the leader for the value of a key.
+
+        Raises:
+            LogError: Nobody told.
+        """
+        request = {"last_by_subj": self._subject(key)}
+        try:
+            answer = await self._jetstream.call(f"STREAM.MSG.GET.{bucket_stream(self._name)}", request)
+        except JetStreamError as error:
+            if error.code == MESSAGE_NOT_FOUND:
+                return NO_ENTRY
+            raise LogError(error.reason, str(error)) from error
+        message = answer["message"]
+        return Entry(int(message["seq"]), b64decode(message.get("data") or ""))
+
+    async def put(self, key: str, data: bytes, revision: int) -> int:
+        """Write a value where the key has this revision; return the new one, 0 where it has another.
+
+        Raises:
+            LogError: It may be written or not; nobody told.
+        """
+        headers = {_EXPECTED: str(revision)}
+        answer = await self._link.exchange(self._subject(key), data, self._deadline, headers)
+        outcome = answer if isinstance(answer, Publish) else parse_ack(answer)
+        if outcome.outcome is Outcome.ACKED:
+            return outcome.seq
+        if outcome.text.startswith(WRONG_LAST):
+            return 0
+        missing = outcome.refusal is Refusal.NO_STREAM
+        raise LogError("missing" if missing else outcome.outcome.value, outcome.text)
+
+    def _subject(self, key: str) -> str:
+        return f"$KV.{self._name}.{key}"

@@ -15,7 +15,7 @@ from typing import Self
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import NatsLog
+from fog_bus.nats.log import NatsBucket, NatsLog
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply, check_ours, differences, find
 from fog_bus.nats.troubles import why_not
@@ -40,6 +40,10 @@ class NatsTransport(Link):
     def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> NatsLog:
         """Return the stream of that name as a log, whose readers have some of these names, or any."""
         return NatsLog(self, stream, readers=readers, subjects=subjects)
+
+    def bucket(self, name: str) -> NatsBucket:
+        """Return the bucket of that name."""
+        return NatsBucket(self, name)
 
     async def holding(self, subjects: Sequence[str]) -> list[str]:
         """Return the names of the streams that take any subject of these filters, in order.

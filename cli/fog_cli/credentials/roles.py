@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fog_bus.streams import OLD_NAMES, reader_names, stream_name
+from fog_bus.streams import OLD_NAMES, bucket_stream, leases_bucket, reader_names, stream_name
 from fog_schema.paths import Path, ancestors
 from fog_schema.subjects import Subjects
 
@@ -107,6 +107,7 @@ def _aggregator(prefix: str) -> Role:
             "$JS.API.STREAM.MSG.GET.*",
             f"{prefix}.resync.>",
             f"{prefix}.alerts.>",
+            f"$KV.{leases_bucket(Subjects(prefix))}.*",
         ],
         subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts", f"{prefix}.alerts.*.~verdicts"],
         inbox="_INBOX_AGG",
@@ -122,6 +123,8 @@ def _branch(prefix: str) -> Role:
             *_at_and_under(f"{prefix}.resync.{PATH}"),
             *_at_and_under(f"{prefix}.alerts.{PATH}"),
             f"{prefix}.rollups.{PATH}",
+            f"$JS.API.STREAM.MSG.GET.{bucket_stream(leases_bucket(Subjects(prefix)))}",
+            f"$KV.{leases_bucket(Subjects(prefix))}.{PATH}.*",
         ],
         subscribe=[
             _inboxes(f"_INBOX_BRANCH.{PATH}"),

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from fog_aggregator.components.history.history import History
 from fog_aggregator.components.outgoing.client import Client
+from fog_aggregator.components.outgoing.leasing import Leasing
 from fog_aggregator.components.outgoing.metrics import OutgoingMetrics, ReceiverMetrics
 from fog_aggregator.components.outgoing.sender import Around, Sender
 from fog_aggregator.components.outgoing.steps import OutgoingSteps
@@ -24,11 +26,15 @@ from fog_aggregator.core.saved import Saved, as_mapping, as_text
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.outgoing.formats import make_format
 from fog_aggregator.outgoing.items import About, ItemKind
+from fog_aggregator.outgoing.lease import Lease
 from fog_aggregator.outgoing.receivers import Receiver, ReceiversError, parse_receivers
 from fog_aggregator.outgoing.sending import Limits, Sending
 from fog_aggregator.outgoing.series import Described
 from fog_aggregator.tasks import Loops, cancel
+from fog_bus.ports import LogError, Transport
+from fog_bus.streams import leases_bucket, leases_stream
 from fog_schema import __version__
+from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator.outgoing")
@@ -66,6 +72,7 @@ class _Run:
     async def end(self) -> None:
         """Send nothing more."""
         await cancel(self.task)
+        await self.sender.let_go()
         self.sender.leave()
         await self.client.close()
 
@@ -82,6 +89,7 @@ class Outgoing:
         own: Takes the counts.
         loops: Runs the loops.
         instance: Names the aggregator, for OTLP.
+        lease: Makes the lease of a receiver.
 
     Raises:
         ReceiversError: The receivers or their certificates cannot be used, or there is no history.
@@ -95,6 +103,7 @@ class Outgoing:
         own: TelemetryCollector,
         loops: Loops,
         instance: str,
+        lease: Callable[[Receiver, Sending], Leasing],
     ) -> None:
         self._has_steps = history.recorder is not None
         receivers = self._checked(read())
@@ -104,7 +113,7 @@ class Outgoing:
         self._changing, self._is_running = asyncio.Lock(), False
         describe = partial(describe_metrics, network)
         formats = partial(make_format, instance=instance, version=__version__)
-        self._around = Around(self._steps, describe, network.now, formats, threads)
+        self._around = Around(self._steps, describe, network.now, formats, threads, lease)
         self._runs = {one.name: self._make_run(one, Client(one)) for one in receivers}
         if history.recorder is not None:
             history.recorder.on_kept = self._steps.note
@@ -192,6 +201,7 @@ class Outgoing:
         await cancel(*(one.task for one in self._runs.values()))
         if deadline:
             await asyncio.gather(*(one.end_series(max(0.0, until - time.monotonic())) for one in self._senders))
+            await asyncio.gather(*(one.let_go() for one in self._senders))
         for run in self._runs.values():
             await run.client.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -199,6 +209,8 @@ class Outgoing:
     async def _drain(self, sender: Sender, until: float) -> None:
         """Wait until a receiver has all steps, as long as there is time and it takes any."""
         core = sender.core
+        if sender.leasing is not None and not sender.leasing.is_held:
+            return
         while time.monotonic() < until and not core.trouble and core.cursor < self._steps.newest:  # noqa: ASYNC110 - at the end only
             await asyncio.sleep(_LOOK)
 
@@ -223,8 +235,30 @@ def describe_metrics(network: NetworkCollector) -> Described:
     return {one.name: About(ItemKind(one.type.value), one.help, one.unit) for one in reversed(network.descriptions())}
 
 
+def make_leases(config: AggregatorConfig, bus: Transport) -> Callable[[Receiver, Sending], Leasing]:
+    """Return what makes leases: all aggregators of one part of the tree have the same key for a receiver."""
+    subjects, own = Subjects(config.prefix), uuid4().hex
+    bucket, settings = bus.bucket(leases_bucket(subjects)), leases_stream(subjects, replicas=config.replicas)
+
+    async def provide() -> None:
+        if not config.create_streams:
+            raise LogError("missing", "it is not ours to make")
+        await bus.provide(settings)
+
+    def make(receiver: Receiver, core: Sending) -> Leasing:
+        key = ".".join((*config.path, receiver.name.replace(".", "=")))
+        return Leasing(bucket, key, Lease(own, receiver.lease), core, provide)
+
+    return make
+
+
 def make_outgoing(
-    config: AggregatorConfig, history: History, network: NetworkCollector, own: TelemetryCollector, loops: Loops
+    config: AggregatorConfig,
+    bus: Transport,
+    history: History,
+    network: NetworkCollector,
+    own: TelemetryCollector,
+    loops: Loops,
 ) -> Outgoing:
     """Make the component with the receivers of the file that options name.
 
@@ -232,4 +266,5 @@ def make_outgoing(
         ReceiversError: The file, or a certificate, cannot be used, or there is no history.
     """
     instance = f"{platform.node()}:{config.listen[1]}"
-    return Outgoing(partial(read_receivers, config.receivers), history, network, own, loops, instance)
+    read, lease = partial(read_receivers, config.receivers), make_leases(config, bus)
+    return Outgoing(read, history, network, own, loops, instance, lease)

@@ -8,27 +8,26 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 
-import numpy as np
-
 from fog_aggregator.components.outgoing.client import Client, Login, read_login
 from fog_aggregator.components.outgoing.compression import compressed
+from fog_aggregator.components.outgoing.leasing import Leasing, until
 from fog_aggregator.components.outgoing.metrics import FORGOTTEN, KNOWN, OLD, REFUSED, SENT, ReceiverMetrics
 from fog_aggregator.components.outgoing.steps import OutgoingSteps
 from fog_aggregator.core.engine.steps import most_ahead
 from fog_aggregator.outgoing.answers import Answer, Verdict
 from fog_aggregator.outgoing.formats import Format
-from fog_aggregator.outgoing.items import Item, Moment
+from fog_aggregator.outgoing.items import Item
 from fog_aggregator.outgoing.reader import PartOfStep, StepReader
 from fog_aggregator.outgoing.receivers import Protocol, Receiver
 from fog_aggregator.outgoing.sending import LONGEST_PAUSE, Batch, Sending
 from fog_aggregator.outgoing.series import Described, chooses_buckets, with_buckets
 from fog_aggregator.outgoing.suspects import Suspects
 from fog_aggregator.promql.labels import show
-from fog_aggregator.promql.storage import STALE
+from fog_aggregator.tasks import cancel
 from fog_bus.rate_limited_log import RateLimitedLog
 
 _T = TypeVar("_T")
@@ -64,6 +63,7 @@ class Around:
         steps: The steps of the history.
         describe: Tells what is known of metrics.
         server_time: Tells the server's time, unix seconds.
+        lease: Makes the lease of a receiver.
         make_format: Makes the format of a protocol.
         threads: Where steps are read and requests are made.
     """
@@ -73,6 +73,7 @@ class Around:
     server_time: Callable[[], float]
     make_format: Callable[[Protocol], Format]
     threads: Executor
+    lease: Callable[[Receiver, Sending], Leasing]
 
 
 @dataclass(slots=True)
@@ -83,11 +84,13 @@ class _Past:
         asked: When the receiver was last asked for its time, monotonic seconds.
         described: When it was last told what metrics are, monotonic seconds.
         size_told: The log has the size of a step.
+        suspects: The items that were refused last.
     """
 
     asked: float = 0.0
     described: float = -math.inf
     size_told: bool = False
+    suspects: Suspects = field(default_factory=Suspects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Sender:
     Attributes:
         core: Decides what is sent; part of the checkpoint.
         name: The receiver's name.
+        leasing: Its lease; None where all send.
     """
 
     def __init__(
@@ -126,11 +130,11 @@ class Sender:
         self._client = client
         self._around = around
         self._metrics = metrics
-        self._suspects = Suspects()
         self._past = _Past()
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
         natives = receiver.native_histograms and not chooses_buckets(receiver.choice.selectors)
         self._speak(_Terms(receiver.protocol, natives))
+        self.leasing = around.lease(receiver, core) if receiver.lease else None
         around.steps.on_set_back.append(self._set_back)
 
     def _speak(self, terms: _Terms) -> None:
@@ -145,7 +149,21 @@ class Sender:
         return described if self._terms.natives else with_buckets(described)
 
     async def run(self) -> None:
-        """Send for ever."""
+        """Send for ever, or whenever the lease is ours."""
+        if self.leasing is None:
+            await self._go_on()
+            return
+        keeping = asyncio.ensure_future(self.leasing.run())
+        try:
+            while True:
+                await self.leasing.until_ours()
+                LOGGER.info("%s is ours to send to", self.name)
+                await until(self._go_on(), self.leasing.lost())
+                LOGGER.warning("%s is another one's to send to, or nobody's: the lease is not ours any more", self.name)
+        finally:
+            await cancel(keeping)
+
+    async def _go_on(self) -> None:
         steps, core = self._around.steps, self.core
         steps_known = steps.newest
         if core.cursor:
@@ -169,6 +187,11 @@ class Sender:
             except Exception:
                 LOGGER.exception("a fault of ours: %s waits", self.name)
                 await asyncio.sleep(LONGEST_PAUSE)
+
+    async def let_go(self) -> None:
+        """Let another one send."""
+        if self.leasing is not None:
+            await self.leasing.let_go()
 
     def leave(self) -> None:
         """Hear of the clock no more: another one sends, or nobody."""
@@ -250,12 +273,14 @@ class Sender:
         """Send a step, until all of it is taken or given up."""
         read, core = self._reader.step, self.core
         core.step = step
-        parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock, core.schemas)))
+        parts = self._past.suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock, core.schemas)))
         core.schemas = self._reader.schemas
         self._tell_size(sum(part.series(0, len(part.items)) for part in parts))
         if core.step:  # it is not forgotten meanwhile
             await self._send_parts(step, parts)
             core.finish()
+            if self.leasing is not None:
+                await self.leasing.write()
             await self._describe(parts)
 
     async def _describe(self, parts: Sequence[PartOfStep]) -> None:
@@ -329,7 +354,7 @@ class Sender:
         is_known = self.core.step > self.core.mistaken  # or it has others of a time that has not come
         self._metrics.samples(KNOWN if is_known else REFUSED, part.series(*result.known))
         self._metrics.samples(REFUSED, refused + rejected)
-        self._suspects.learn(part.items, result)
+        self._past.suspects.learn(part.items, result)
         if refused or answer.rejected:
             self._name(part.items[slice(*result.lost)], answer)
         elif result.verdict in (Verdict.LATER, Verdict.UNUSABLE):
@@ -348,7 +373,7 @@ class Sender:
         if not self._receiver.end_at_stop or core.cursor <= _BEFORE_ALL or steps.next(core.cursor).time:
             return
         cursor, read = core.cursor, self._reader.step
-        parts = [_ended(part) for part in await self._aside(lambda: read(cursor, steps.lock, core.schemas))]
+        parts = [part.ended() for part in await self._aside(lambda: read(cursor, steps.lock, core.schemas))]
         try:
             async with asyncio.timeout(deadline):
                 await self._send_parts(cursor + 1, parts)
@@ -366,9 +391,3 @@ class Sender:
     def _name(self, items: Sequence[Item], answer: Answer) -> None:
         names = ", ".join(show(item.series) for item in items[:_NAMED]) or f"{answer.rejected} points"
         self._say(logging.WARNING, "refused", f"{self.name} refuses {names}: {answer.status}: {answer.text}")
-
-
-def _ended(part: PartOfStep) -> PartOfStep:
-    """Return a part with the marks that its series have ended, a millisecond later."""
-    moment = part.moment
-    return replace(part, moment=Moment(moment.time + 1, np.full(len(moment.values), STALE), moment.starts))
