@@ -101,7 +101,7 @@ class Arrivals:
     """The messages of a subscription that have arrived, past nats-py's queue and its task.
 
     Args:
-        beginning: The beginning of the reply subjects of a consumer's deliveries.
+        beginning: The beginning of the reply subjects of a consumer's deliveries; empty for what is no consumer's.
         wake: Called when some have.
 
     Attributes:
@@ -117,7 +117,7 @@ class Arrivals:
 
     def begin(self, sid: bytes) -> None:
         """Take note of the subscription's number in its connection."""
-        self.deliveries = Deliveries(sid, self._beginning)
+        self.deliveries = Deliveries(sid, self._beginning) if self._beginning else None
 
     def put(self, message: Arrived | Run) -> None:
         """Take a message, or a run of them, and wake whoever reads them."""

@@ -59,7 +59,7 @@ class Inbox:
         self._deaf, self._nobody = "", _why_nobody(client)
         self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
         subscription = await client.subscribe(f"{self._subject}.*", cb=self._on_message)
-        arrivals = Arrivals(lambda: self._take(arrivals))
+        arrivals = Arrivals(b"", lambda: self._take(arrivals))
         client.deliver(subscription, arrivals)
 
     def hang_up(self) -> None:
