@@ -15,7 +15,7 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
-from fog_bus.nats.client import Arrivals, Client
+from fog_bus.nats.client import Arrivals, Client, Run
 from fog_bus.ports import Outcome, Publish, Refusal
 
 GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
@@ -111,8 +111,10 @@ class Inbox:
     def _take(self, arrivals: Arrivals) -> None:
         """Settle at once what has arrived, without nats-py's queue and task."""
         messages, arrivals.messages = arrivals.messages, []
-        for subject, _, data, headers in messages:
-            self._answered(subject, data, headers)
+        for one in messages:
+            if not isinstance(one, Run):  # which are a consumer's
+                subject, _, data, headers = one
+                self._answered(subject, data, headers)
 
     async def _on_message(self, message: Msg) -> None:
         """Take an answer that came another way, as those of before the subscription's number was known."""
