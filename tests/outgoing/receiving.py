@@ -80,7 +80,7 @@ class Receiver:
         if status and not 200 <= status < 300:
             return web.Response(status=status, text=f"so it is: {request.path_qs}", headers=headers)
         samples = self._samples(request, body)
-        histograms = sum(isinstance(value, Native) for _, _, value in samples)
+        histograms = sum(isinstance(value, Native | NativeEnd) for _, _, value in samples)
         if histograms and not self.natives:
             return web.Response(status=500, text="native histograms are disabled", headers=headers)
         if self.drops_natives:
@@ -133,8 +133,14 @@ class Native(float):
     """A native histogram, by its count."""
 
 
+class NativeEnd(str):
+    """The stale marker of a native histogram, which counts as one that is written."""
+
+    __slots__ = ()
+
+
 def _histogram(one: Any) -> float | str:
-    return STALE if is_stale(np.array([one.sum]))[0] else Native(one.count_int)
+    return NativeEnd(STALE) if is_stale(np.array([one.sum]))[0] else Native(one.count_int)
 
 
 def _value(number: float) -> float | str:
