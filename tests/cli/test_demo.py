@@ -16,6 +16,7 @@ import pytest
 from fog_agent import Agent, NatsOptions
 from fog_cli.actions import books
 from fog_cli.api import Api
+from fog_cli.demo.aggregator_stats import Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
 from fog_cli.errors import CommandError
@@ -55,6 +56,17 @@ def test_it_conserves_every_count() -> None:
     done = run("demo", *SMALL, "--duration", "2")
     assert (done.returncode, done.stderr) == (0, "")
     check(done.stdout)
+
+
+def test_an_aggregator_of_young_streams_is_read() -> None:
+    """It says +Inf of the seconds until a gap for as long as it cannot tell the rate of a stream."""
+    numbers = Numbers.of(
+        'fog_aggregator_stream_until_gap_seconds{stream="A"} +Inf\n'
+        'fog_aggregator_stream_sequence{stream="A"} 7\n'
+        'fog_aggregator_stream_lag_messages{stream="A"} 2\n'
+        'fog_aggregator_nodes{state="live"} 3\nfog_aggregator_nodes{state="dead"} 1\n'
+    )
+    assert (numbers.read, numbers.lag, numbers.live, numbers.nodes) == ({"A": 7}, 2, 3, 4)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

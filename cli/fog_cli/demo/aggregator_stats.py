@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from fog_cli.actions import books
 from fog_cli.api import Api
@@ -17,6 +17,8 @@ SAMPLES = "fog_aggregator_values_total"
 EVENTS = "fog_aggregator_events_total"
 SEQUENCE = "fog_aggregator_stream_sequence"
 LAG = "fog_aggregator_stream_lag_messages"
+_READ: Final = frozenset({NODES, FRAMES, SAMPLES, EVENTS, SEQUENCE, LAG})
+"""All are whole numbers. Others are not: the seconds until a gap are infinite while a stream is young."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Numbers:
         """From the text of its /metrics."""
         found: dict[str, dict[str, int]] = {}
         for sample in books.samples(text):
-            if sample.name.startswith(books.OWN):
+            if sample.name in _READ:
                 found.setdefault(sample.name, {})[sample.labels] = int(sample.value)
         streams = {
             labels.partition('stream="')[2].partition('"')[0]: at for labels, at in found.get(SEQUENCE, {}).items()
