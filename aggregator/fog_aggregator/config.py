@@ -47,8 +47,8 @@ class AggregatorConfig(
         nats: Where the bus is, and who we are there: `NatsOptions`, or those of another transport.
 
     Raises:
-        ValueError: Branches that do not lie under `path`, or overlap; a rollup without `path`; an interval out of
-            bounds.
+        ValueError: Branches that do not lie under `path`, or overlap; a rollup without `path`, and a pair without a
+            rollup; an interval out of bounds.
     """
 
     nats: NatsOptions | Endpoint = field(default_factory=NatsOptions)
@@ -56,6 +56,10 @@ class AggregatorConfig(
     def __post_init__(self) -> None:
         if self.publish_rollup and not self.path:
             raise ValueError("a rollup is that of a subtree: give its path, as in --path fog/0")
+        if self.bootstrap_allow and not self.publish_rollup:
+            raise ValueError(
+                "the other one of a pair is found by its rollups: --bootstrap.allow needs --publish-rollup"
+            )
         super().__post_init__()
         self.check()
         self.check_http()

@@ -20,7 +20,7 @@ from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.below.source import BelowSource
-from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
+from fog_aggregator.components.bootstrap.making import make_bootstrap
 from fog_aggregator.components.bootstrap.serving import CHECKPOINTS
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
@@ -160,7 +160,7 @@ class Aggregator:
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
-            Bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet),
+            make_bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet, transport),
             *(history, outgoing),
             BusConnection(bus, scope, wanted_streams(config, subjects), reading.follow, loops),
             self.notifications,

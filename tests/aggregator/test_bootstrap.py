@@ -14,14 +14,18 @@ import pytest
 from aiohttp import web
 
 from fog_agent import Agent
+from fog_aggregator.components.bootstrap import finding
 from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
+from fog_aggregator.components.bootstrap.finding import Search
 from fog_aggregator.components.bootstrap.options import BootstrapOptions
+from fog_aggregator.components.http.access.credentials import Credential, line_of, new_token
 from fog_aggregator.core.checkpoint import read_image
 from fog_aggregator.core.columns import whole_values
 from fog_aggregator.service import Aggregator
 from fog_schema.codec import decode, decode_definitions
-from fog_schema.frames import KEYFRAME
+from fog_schema.frames import DELTA, FINAL, KEYFRAME, Frame
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.aggregator.services import config, serving, total
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -168,3 +172,84 @@ async def test_one_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     )
     assert "does not answer" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def listening() -> dict[str, Any]:
+    """Return settings of one that tells where it listens."""
+    port = free_port()
+    return OF_PAIR | {"listen": ("127.0.0.1", port), "http_advertise": f"http://127.0.0.1:{port}"}
+
+
+@asynccontextmanager
+async def one_that_knows_more(server: NatsServer, directory: FilePath, **settings: Any) -> AsyncIterator[Aggregator]:
+    """Run one of a pair that counted 3, while the streams have nothing of it any more."""
+    async with serving(config(server, state_dir=directory, **(listening() | settings))) as one:
+        await count_three(server)
+        await eventually(lambda: total(one, "orders_total") == 3)
+        await eventually(lambda: has_saved(one, directory))
+        await purge(server, one)
+        yield one
+
+
+async def test_it_finds_the_other_one(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """Told no address, it hears the other one's totals, and begins with its checkpoint, by the token for there."""
+    logins, tokens = tmp_path / "logins", tmp_path / "tokens"
+    secret, held = new_token()
+    logins.write_text(f"{line_of(Credential('pair', (), held))}\n")
+    async with one_that_knows_more(fog_nats, tmp_path / "one", http_token_file=str(logins)) as one:
+        tokens.write_text(f"{url(one)} {secret}\n")
+        settings = config(fog_nats, bootstrap_allow=(url(one),), bootstrap_token_file=str(tokens), **OF_PAIR)
+        async with hearing_keyframes(fog_nats) as sent, serving(settings) as other:
+            assert total(other, "orders_total") == 3
+            await eventually(lambda: (saved_incarnation(tmp_path / "one"), 3) in sent)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("http://localhost:9", "it is asked at 'http://localhost:9', which --bootstrap.allow does not have"),
+        ("", "it tells no address"),
+    ],
+    ids=["not on the list", "no address"],
+)
+async def test_whom_it_does_not_ask(
+    told: str, why: str, fog_nats: NatsServer, tmp_path: FilePath, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An address that is not allowed, or that nobody told: it says so, and begins without."""
+    settings = config(fog_nats, bootstrap_allow=("http://127.0.0.1:9",), **OF_PAIR)
+    async with (
+        one_that_knows_more(fog_nats, tmp_path / "one", http_advertise=told),
+        serving(settings) as other,
+    ):
+        assert total(other, "orders_total") == 0
+    assert f"no checkpoint of another aggregator of fog/0: {why}" in caplog.text
+
+
+async def test_nobody_is_there(
+    fog_nats: NatsServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits no longer than for some rollups, says so in one line, and begins without."""
+    monkeypatch.setattr(finding, "LEAST_SECONDS", 0.2)
+    async with serving(config(fog_nats, bootstrap_allow=("http://127.0.0.1:9",), **OF_PAIR)):
+        said = [one.getMessage() for one in caplog.records if "checkpoint" in one.getMessage()]
+    silent = "nobody was heard on fog.v1.rollups.fog.0 within 0.3 s; beginning without"
+    assert said == [f"no checkpoint of another aggregator of fog/0: {silent}"]
+
+
+def test_what_a_search_makes_of_rollups() -> None:
+    """Each writer that is heard is asked; the first allowed address ends it, and one that says goodbye tells none."""
+    search = Search(("http://one:1",))
+    told = {"http": "http://one:1"}
+    assert [search.hear(Frame(DELTA, epoch, 9)) for epoch in (7, 8, 7)] == [7, 8, 7]
+    assert search.hear(Frame(KEYFRAME, 7, 10, FINAL, info=told)) == 0
+    assert search.hear(Frame(KEYFRAME, 8, 10, info={})) == 0
+    assert (search.found, search.settled) == (None, False)
+    assert search.hear(Frame(KEYFRAME, 7, 11, info=told)) == 0
+    assert search.found == ("http://one:1", "http://one:1")
+    assert search.settled
+
+
+def test_a_pair_without_rollups_is_refused(fog_nats: NatsServer) -> None:
+    """Nobody could be found."""
+    with pytest.raises(ValueError, match="needs --publish-rollup"):
+        config(fog_nats, path=("fog", "0"), bootstrap_allow=("http://127.0.0.1:9",))

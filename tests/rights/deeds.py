@@ -91,6 +91,8 @@ DEEDS: Final = (
     _hear("all metrics", "fog.v1.metrics.fog.>", "operator"),
     _hear("all events", "fog.v1.events.fog.>", "operator"),
     _hear("all totals", "fog.v1.rollups.fog.>", "operator"),
+    _hear("totals of the branch fog/0", "fog.v1.rollups.fog.0", "branch", "operator"),
+    _hear("totals of the branch fog/1", "fog.v1.rollups.fog.1", "operator"),
     _hear("commands", "fog.v1.control.>"),
     _hear("alerts", "fog.v1.alerts.>"),
     _hear("verdicts of the branch's pair", "fog.v1.alerts.fog.0.~verdicts", "branch"),

@@ -31,7 +31,7 @@ REFUSED = [
     ("silence expire some-id --path fog/0/3", "node", f'{PUBLISH} "fog.v1.control.fog.0.3"'),
     ("decode --path fog/0/3", "node", f'{HEAR} "fog.v1.metrics.fog.0.3"'),
     ("decode --path fog/0/3", "aggregator", f'{HEAR} "fog.v1.metrics.fog.0.3"'),
-    ("decode --path fog/0 --rollups", "branch", f'{HEAR} "fog.v1.rollups.fog.0"'),
+    ("decode --path fog/1 --rollups", "branch", f'{HEAR} "fog.v1.rollups.fog.1"'),
 ]
 
 

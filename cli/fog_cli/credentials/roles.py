@@ -130,6 +130,7 @@ def _branch(prefix: str) -> Role:
             _inboxes(f"_INBOX_BRANCH.{PATH}"),
             f"{prefix}.resync.{ANCESTOR}",
             f"{prefix}.alerts.{PATH}.~verdicts",
+            f"{prefix}.rollups.{PATH}",
         ],
         inbox=f"_INBOX_BRANCH.{PATH}",
         has_path=True,

@@ -9,6 +9,8 @@ from typing import Final
 
 import aiohttp
 
+from fog_aggregator.components.below.tokens import read_tokens
+from fog_aggregator.components.bootstrap.finding import PairSearch
 from fog_aggregator.components.bootstrap.options import BootstrapOptions
 from fog_aggregator.components.checkpoints.resumption import OtherScopeError, resume
 from fog_aggregator.core.checkpoint import CheckpointError, Image, LaterVersionError, read_image
@@ -38,25 +40,47 @@ class Bootstrap:
     Whatever is wrong with it, the aggregator begins without, and asks its nodes for keyframes.
 
     Args:
-        options: The other aggregator's address.
+        options: The other aggregator's address, and the file of tokens.
         engine: Goes on from the checkpoint.
         network: Shows the fleet.
         most: Bytes that it may have.
+        search: Finds the other aggregator where no address is given; None to look for none.
+
+    Raises:
+        TokensError: The file of tokens cannot be used.
     """
 
-    def __init__(self, options: BootstrapOptions, engine: Engine, network: NetworkCollector, most: int) -> None:
+    def __init__(
+        self,
+        options: BootstrapOptions,
+        engine: Engine,
+        network: NetworkCollector,
+        most: int,
+        search: PairSearch | None = None,
+    ) -> None:
         self._url = options.bootstrap.rstrip("/")
+        self._tokens = read_tokens(options.bootstrap_token_file) if options.bootstrap_token_file else {}
         self._engine = engine
         self._network = network
         self._most = most
+        self._search = search
 
     async def start(self) -> None:
         """Go on from the other one's checkpoint, unless we have one of our own."""
-        if not self._url or self._engine.positions:
+        if self._engine.positions:
             return
-        name = redact(self._url)
+        if self._url:
+            await self._begin_with(self._url)
+        elif self._search is not None and (found := await self._search.find()) is not None:
+            await self._begin_with(found.address, self._tokens.get(found.address, self._tokens.get(found.pattern)))
+
+    async def stop(self, deadline: float) -> None:
+        """Do nothing."""
+
+    async def _begin_with(self, url: str, token: str | None = None) -> None:
+        name = redact(url)
         try:
-            image = await asyncio.to_thread(_image, await self._fetch())
+            image = await asyncio.to_thread(_image, await self._fetch(url, token))
             resume(self._engine, self._network, image, time.monotonic())
         except OtherScopeError:
             prefix, path, _ = image.scope
@@ -69,21 +93,18 @@ class Bootstrap:
         else:
             LOGGER.info("going on from the checkpoint of %s", name)
 
-    async def stop(self, deadline: float) -> None:
-        """Do nothing."""
-
-    async def _fetch(self) -> bytes:
+    async def _fetch(self, url: str, token: str | None) -> bytes:
         """Return the bytes of the other one's checkpoint.
 
         Raises:
             NoCheckpointError: It gives none.
         """
         limits = aiohttp.ClientTimeout(LONGEST_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
         try:
             async with (
                 aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar(), headers=headers) as session,
-                session.get(self._url + PATH, allow_redirects=False) as answer,
+                session.get(url + PATH, allow_redirects=False) as answer,
             ):
                 if answer.status != 200:
                     text = (await answer.content.read(_READ)).decode(errors="replace")

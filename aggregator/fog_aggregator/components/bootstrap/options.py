@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from fog_aggregator.components.below.addresses import read_addresses
+from fog_aggregator.components.below.options import ADDRESSES
 from fog_aggregator.components.notifications.options import is_http
 from fog_bus.options import option
-from fog_bus.options.kinds import Kind, hides_login, redact
+from fog_bus.options.kinds import FILE, Kind, hides_login, redact
 
 
 def _url(value: object) -> str:
@@ -30,4 +32,14 @@ class BootstrapOptions:
 
     bootstrap: str = option(
         "", "the other aggregator of the pair: without a checkpoint of its own, this one begins with its newest", PEER
+    )
+    bootstrap_allow: tuple[str, ...] = option(
+        (),
+        "addresses at which the other one may be asked, where its rollup tells one; *.example.org is any host there",
+        ADDRESSES,
+        flag="--bootstrap.allow",
+        convert=read_addresses,
+    )
+    bootstrap_token_file: str | None = option(
+        None, "file of the tokens to log in there, an address and a token a line", FILE, flag="--bootstrap.token-file"
     )
