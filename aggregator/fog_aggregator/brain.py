@@ -65,7 +65,8 @@ class Brain:
     async def take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
         """Apply a batch in slices of time, and portion by portion where steps of the history lie in it.
 
-        Totals of branches wait until the commands are read that were given before them, which takes a moment.
+        After a checkpoint all wait until the server of metrics has told its time, and totals of branches until the
+        commands are read that were given before them, which takes a moment.
         """
         while True:
             if messages and self.engine.must_wait(stream, time.monotonic()):

@@ -10,6 +10,7 @@ import pytest
 
 from fog_aggregator.brain import Brain
 from fog_aggregator.core.commands.awaited import LONGEST_WAIT
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.places.origin import Origin
 from fog_bus.ports import Message
 from fog_bus.streams import CONTROL, EVENTS, METRICS
@@ -75,6 +76,19 @@ def test_totals_do_not_wait_for_commands_of_which_there_is_no_stream() -> None:
     assert reading.engine.must_wait("R", 1.0)
     reading.engine.cursors["C"].find_absent()
     assert not reading.engine.must_wait("R", 1.0)
+
+
+def test_after_a_checkpoint_all_wait_for_the_clock_that_dates_them() -> None:
+    """Without one the first server that speaks stands in; with one, nobody knows yet how long ago that was (R12.56)."""
+    reading = Reading()
+    assert not any(reading.engine.must_wait(stream, 1.0) for stream in "MEC")
+    reading.engine.fleet.observe(1.0, NOON)
+    reading.engine.resume(reading.engine.fleet, EventList(), {}, 3600.0)
+    assert [reading.engine.must_wait(stream, 3600.0) for stream in "MEC"] == [False, True, True]
+    reading.engine.cursors["M"].find_absent()
+    assert reading.engine.must_wait("C", 3700.0), "however long it is not there: nothing is shown before it is"
+    reading.engine.cursors["M"].begin(info(0), 3700.0)
+    assert not any(reading.engine.must_wait(stream, 3700.0) for stream in "MEC")
 
 
 def test_streams_whose_commands_are_not_read_are_named() -> None:

@@ -106,6 +106,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     **{("ServerClock", name): "as Dates.clock" for name in ("offset", "_looks", "_is_new")},
     ("ServerClock", "steps"): COUNTS,
     ("StreamsTime", "clock"): "as Dates.clock",
+    ("StreamsTime", "is_behind"): "whoever goes on from a checkpoint does not know how long it was away",
     ("StreamsTime", "steps"): "its parts are walked",
     ("StreamsTime", "resumed_at"): "is `next` as the checkpoint before had it",
     ("StreamsTime", "dated"): "a batch that was not applied is read again, and judged then",

@@ -388,3 +388,9 @@ def test_another_servers_clock_stands_in_until_that_of_metrics_has_spoken() -> N
         Step("outage", 21156, 61833),
     ]
     assert run(history) == ""
+
+
+def test_commands_of_the_time_away_are_dated_when_they_were_given() -> None:
+    """The stream of commands answers before that of metrics, by whose checkpoint it is an hour earlier."""
+    checkpoint = [Step("beat"), Step("checkpoint")]
+    assert run([*checkpoint, Step("long_wait", 0, 1), Step("forget"), Step("crash"), Step("wipe")]) == ""

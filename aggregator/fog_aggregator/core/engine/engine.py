@@ -114,7 +114,7 @@ class Engine:
         """Go on from a checkpoint, before anything is read."""
         self.fleet, self.events = fleet, events
         self.readiness.needs_round = fleet.needs_keyframe_round
-        self._time.clock.note(fleet.now, now)
+        self._time.resume(fleet.now, now)
         self._commands.resume(fleet)
         self._begin(positions)
 
@@ -122,9 +122,8 @@ class Engine:
         scope, around = self._scope, self._around
         self._time.dated.clear()
         self.streams.begin(positions)
-        taker, fleet, counted = around.history, self.fleet, self.streams.counted
-        resumed_at = self._time.resumed_at
-        self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
+        time, taker, fleet, counted = self._time, around.history, self.fleet, self.streams.counted
+        time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, time.resumed_at)
         self.fleet.listen(0.0, live=False)
         accounts = Accounts(scope.subjects, around.budget, self.fleet.limits.memory.subjects)
         self._ingest = Ingest(
@@ -159,8 +158,10 @@ class Engine:
             self._time.clock.note(clock.now(now), now)  # stands in until the other server has spoken
 
     def must_wait(self, stream: str, now: float) -> bool:
-        """Tell whether totals of branches wait for commands that may have been given before them (R13.19)."""
-        commands = self.streams.of_kind(CONTROL)
+        """Tell whether messages wait for a clock (R12.56), or totals of branches for commands given before (R13.19)."""
+        commands, reference = self.streams.of_kind(CONTROL), self.streams.reference
+        if stream != reference and self._time.must_wait(self.cursors[reference]):
+            return True
         return self.streams.kind(stream) == ROLLUPS and self._commands.awaited.must_be_awaited(commands, now)
 
     def unread_commands(self, now: float) -> dict[str, str]:
@@ -366,10 +367,9 @@ class Engine:
             step = cursor.dates.follow()
             if stream == reference:
                 step += self._time.set_back(cursor.dates.clock)
-            if step and stream == reference:
-                for part in (self.fleet, self.events, self._commands):
-                    part.shift(step)
             if step:
+                for part in (self.fleet, self.events, self._commands) if stream == reference else ():
+                    part.shift(step)
                 self._report_step(stream, step, now)
 
     def _report_step(self, stream: str, step: float, now: float) -> None:

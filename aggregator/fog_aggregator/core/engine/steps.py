@@ -44,15 +44,26 @@ class StreamsTime:
 
     Attributes:
         clock: The server's clock as a checkpoint knew it, until it is known what it says now.
+        is_behind: That clock stood still while the aggregator was away, nobody knows for how long.
         steps: The steps of the history; None where nobody takes them.
         resumed_at: The step that came next when a checkpoint was made, milliseconds; 0 without one.
         dated: The batch of each stream that is being applied, as it was judged: others come between its slices.
     """
 
     clock: ServerClock = field(default_factory=ServerClock)
+    is_behind: bool = False
     steps: Steps | None = None
     resumed_at: int = 0
     dated: dict[str, Dated] = field(default_factory=lambda: defaultdict(lambda: NOTHING_DATED))
+
+    def resume(self, server_time: float, now: float) -> None:
+        """Go on from a checkpoint of a moment."""
+        self.clock.note(server_time, now)
+        self.is_behind = True
+
+    def must_wait(self, reference: StreamCursor) -> bool:
+        """Tell whether other streams must wait: what they hold would be dated too early by the time away (R12.56)."""
+        return self.is_behind and reference.info is None
 
     def set_back(self, clock: ServerClock) -> float:
         """Return by how many seconds the server's clock was set back since the checkpoint; once, when both are known.
@@ -61,7 +72,7 @@ class StreamsTime:
         """
         if clock.offset is None or self.clock.offset is None:
             return 0.0
-        step, self.clock = clock.offset - self.clock.offset, ServerClock()
+        step, self.clock, self.is_behind = clock.offset - self.clock.offset, ServerClock(), False
         return step if step < -STEP_SECONDS else 0.0
 
     def stepped(self, stream: str, seconds: float, now: float) -> None:
