@@ -21,8 +21,8 @@ Frames: TypeAlias = tuple[Int64s, Int64s, Int64s, Int64s]
 """Headers and sections of frames, the writer of each frame, when each was stored."""
 Writers: TypeAlias = tuple[Int64s, NDArray[np.float64], Int64s]
 """Numbers of writers, their times, their blocks."""
-Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""The time of each place's last frame, and the audible time then."""
+Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""The time of each place's last frame, the audible time then, and its interval."""
 Applied: TypeAlias = tuple[Int64s, Int64s, NDArray[np.bool_]]
 """The offset of each section, how many values each frame has, and whether it came late."""
 

@@ -41,6 +41,7 @@ class PlainDeltas:
         self._kernels = kernels
         self._read = Reading(kernels)
         self._begin = self._end = self._late_values = 0
+        self._most = MOST_FRAMES
         self._rows = _NONE
         self._offsets: Int64s = np.zeros(MOST_FRAMES * MOST_SECTIONS, np.int64)
         self._counts: Int64s = np.zeros(MOST_FRAMES, np.int64)
@@ -51,7 +52,9 @@ class PlainDeltas:
         self._read.read(messages)
 
     def apply(self, paths: Sequence[Path], at: int, now: float) -> int:
-        """Move the state by the plain deltas from a place on; return the place of the first that is not plain.
+        """Move the state by the plain deltas from a place on; return the place after those that were applied.
+
+        How many are looked at goes by how many were applied the last time: what was laid out for others was in vain.
 
         Args:
             paths: the path of each of the messages that were read.
@@ -59,18 +62,20 @@ class PlainDeltas:
             now: the server's time, by which values may come late.
         """
         self._begin = self._end = at
-        read, parts, writers = self._read, self._fleet.parts, WriterColumns()
-        writers.gather(parts.roster, paths[at:], read.plain[at:], read.epochs[at:])
-        if not (count := len(writers.of)):
+        read, parts, writers, end = self._read, self._fleet.parts, WriterColumns(), at + self._most
+        writers.gather(parts.roster, paths[at:end], read.plain[at:end], read.epochs[at:end], read.seqs[at:end])
+        if not (gathered := len(writers.of)):
             return at
-        of, stamps, headers = np.array(writers.of, np.int64), read.stamps[at : at + count], read.headers[at:]
+        of, stamps, headers = np.array(writers.of, np.int64), read.stamps[at : at + gathered], read.headers[at:]
         columns, rows, clock = writers.columns(), parts.roster.rows, parts.time.as_array()
         frames, applied = (headers, read.sections, of, stamps), (self._offsets, self._counts, self._late)
-        count = int(self._kernels.advance(frames, columns, (rows.last_seen, rows.audible_at), clock, applied))
+        places = rows.last_seen, rows.audible_at, rows.interval
+        count = int(self._kernels.advance(frames, columns, places, clock, applied))
+        self._most = min(MOST_FRAMES, 2 * count + 1) if count < gathered else min(MOST_FRAMES, 2 * self._most)
         parts.time.take_over(clock)
         writers.take_over(parts.roster, columns, count, parts.time.observed_seconds)
         self._rows, self._end = columns[0][PLACE_ROW][of[:count]], at + count
-        rows.interval[self._rows], rows.ended[self._rows] = headers[:count, INTERVAL] / 1000, False
+        rows.ended[self._rows] = False
         late = self._late[:count] | (now - stamps[:count] / 1e9 > STALE_INTERVALS * headers[:count, INTERVAL] / 1000)
         self._late_values = int(self._counts[:count][late].sum())
         return self._end

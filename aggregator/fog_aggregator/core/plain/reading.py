@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.kernels.layout import HEADERS, MOST_SECTIONS, SECTIONS
+from fog_aggregator.kernels.layout import HEADERS, MOST_SECTIONS, SECTIONS, SEQ
 from fog_aggregator.kernels.ports import Bits, Bytes, Kernels
 from fog_bus.ports import Message
 
@@ -27,6 +27,7 @@ class Reading:
         bytes: all that they say, one after the other.
         plain: which of them are plain deltas.
         epochs: of each that is.
+        seqs: of each that is.
         stamps: when each was stored, nanoseconds.
         headers: of each that is, as `fog_aggregator.kernels.layout` has them, and a row more: the end of all sections.
         sections: all sections.
@@ -37,6 +38,7 @@ class Reading:
         self.bytes: Bytes = np.zeros(0, np.uint8)
         self.plain: list[bool] = []
         self.epochs: list[int] = []
+        self.seqs: list[int] = []
         self.stamps: Int64s = np.zeros(0, np.int64)
         self.headers: Int64s = np.zeros((MOST_FRAMES + 1, HEADERS), np.int64)
         self.sections: Int64s = np.zeros((MOST_FRAMES * MOST_SECTIONS, SECTIONS), np.int64)
@@ -51,4 +53,5 @@ class Reading:
         self.messages, self.bytes = messages, np.frombuffer(b"".join(datas), np.uint8)
         self._kernels.read_deltas(self.bytes, ends, self._plain, self._epochs, self.headers, self.sections)
         self.plain, self.epochs = self._plain[:count].tolist(), self._epochs[:count].tolist()
+        self.seqs = self.headers[:count, SEQ].tolist()
         self.stamps = np.array([message.timestamp_ns for message in messages], np.int64)

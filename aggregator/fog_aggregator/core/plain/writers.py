@@ -38,17 +38,26 @@ class WriterColumns:
         self._known: list[tuple[int, int, int]] = []
         self._blocks: list[bytes] = []
 
-    def gather(self, roster: Roster, paths: Sequence[Path], plain: Sequence[bool], epochs: Sequence[int]) -> None:
+    def gather(
+        self,
+        roster: Roster,
+        paths: Sequence[Path],
+        plain: Sequence[bool],
+        epochs: Sequence[int],
+        seqs: Sequence[int],
+    ) -> None:
         """Note the writer of each plain delta, up to the first one that no writer can have sent as its next."""
         get, numbers, of = roster.places.get, self._numbers, self.of
-        for path, is_plain, number in zip(paths, plain, epochs, strict=True):
+        for path, is_plain, number, seq in zip(paths, plain, epochs, seqs, strict=True):
             place = get(path) if is_plain else None
             epoch = None if place is None else place.epochs.get(number)
             if place is None or epoch is None:
                 return
             writer = numbers.get(epoch)
             if writer is None:
-                if epoch.gapped or epoch.huge or epoch.run is not None or not place.takes_batches:
+                if seq != epoch.seq + 1 or epoch.gapped or epoch.huge or epoch.run is not None:
+                    return
+                if not place.takes_batches:
                     return
                 writer = self._add(place, epoch)
             of.append(writer)

@@ -94,11 +94,13 @@ def see(
 
 @compiled(
     "int64(Tuple((int64[:, ::1], int64[:, ::1], int64[::1], int64[::1])),"
-    f"Tuple((int64[:, ::1], float64[:, ::1], {TABLE})), UniTuple(float64[::1], 2), float64[::1],"
+    f"Tuple((int64[:, ::1], float64[:, ::1], {TABLE})), UniTuple(float64[::1], 3), float64[::1],"
     "Tuple((int64[::1], int64[::1], boolean[::1])))"
 )
 def advance(frames: Frames, writers: Writers, places: Places, clock: NDArray[np.float64], applied: Applied) -> Integer:
     """Move writers by their plain deltas up to the first that is not next, or of series in no block; return how many.
+
+    One that tells another interval than its place's last is left as well: which gauges count there goes by it.
 
     Args:
         frames: headers and sections as `read_deltas` leaves them; of each frame its writer's number and when it was
@@ -116,14 +118,16 @@ def advance(frames: Frames, writers: Writers, places: Places, clock: NDArray[np.
         header, writer, values = headers[at], of[at], np.int64(0)
         if header[SEQ] != known[NEXT_SEQ, writer] or header[FLAGS] != known[EXPECTED_FLAGS, writer]:
             return at
+        timestamp, interval, place = stamps[at] / 1e9, header[INTERVAL] / 1000, known[PLACE_ROW, writer]
+        if interval != places[2][place]:
+            return at
         first, end = known[FIRST_BLOCK, writer], known[END_BLOCK, writer]
         for row in range(header[FIRST_SECTION], headers[at + 1, FIRST_SECTION]):
             if not find_offset(sections[row], blocks, first, end, applied[0], row - begin):
                 return at
             values += sections[row, COUNT]
-        timestamp, interval = stamps[at] / 1e9, header[INTERVAL] / 1000
         known[NEXT_SEQ, writer] += 1
-        hear(places, known[PLACE_ROW, writer], timestamp, clock)
+        hear(places, place, timestamp, clock)
         applied[1][at] = values
         applied[2][at] = see(times, writer, timestamp, header[AGE] / 1000, interval, clock[STALE])
     return len(of)
