@@ -98,6 +98,7 @@ def frames_of(sent: Sequence[Sent]) -> Arrived:
     st.sampled_from([0.0, 0.0, 0.5, 2.0, 60.0]),
 )
 @example([*(Sent(one, interval=60_000) for one in (0, 1, 0)), Sent(0)], [0, 0, 50_000, 0], 2, 1.0, 0.0)
+@example([*[Sent(0)] * 4, Sent(0, "gap"), Sent(0)], [0, 0, 0, 60_000, 30_000, 0], 2, 1.0, 0.0)
 @example(MANY, [1_000, -2_000], 0, 1.0, 0.0)
 @example(MANY, [0], 2, 0.0, 2.0)
 def test_a_run_leaves_what_its_frames_leave(
