@@ -65,6 +65,7 @@ OF_NATS = {
     "cli/fog_cli/swarm/plan.py": "how each process of a swarm connects",
     "cli/fog_cli/swarm/publishing.py": "many writers share a connection, which no port offers",
     "cli/fog_cli/demo/nodes.py": "the demo starts a nats-server",
+    "cli/fog_cli/demo/program_nodes.py": "the demo starts a nats-server",
     "cli/fog_cli/demo/story.py": "the demo starts a nats-server",
     "cli/fog_cli/demo/story_nodes.py": "connections that lose their power, which no port offers",
     "cli/fog_cli/demo/run.py": "the demo starts a nats-server",

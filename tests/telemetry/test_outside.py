@@ -1,12 +1,14 @@
 """Totals that live outside of the process: what the first reading counts as, and how a new beginning is seen."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 
 from tests.telemetry.helpers import values
 from utilityfog_frontend.telemetry import MetricType, TelemetryCollector
 from utilityfog_frontend.telemetry.foreign.readings import FamilyReadings, LastReadings, Mark, Reading
+from utilityfog_frontend.telemetry.foreign.source import Part
 from utilityfog_frontend.telemetry.instruments.lifetimes import SeriesWatch
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, HistogramValue, SeriesSnapshot, Value
 
@@ -179,3 +181,29 @@ def test_what_cannot_be_is_refused(bare: TelemetryCollector) -> None:
     for places in (10, -1, True, 1.0):
         with pytest.raises(ValueError, match="places="):
             bare.add_source(list, since="outside", places=places)  # type: ignore[arg-type]
+
+
+def test_another_teller_while_no_series_may_begin_is_a_baseline(bare: TelemetryCollector) -> None:
+    """Two parts tell one series, and the first stops: of the other's total only what is added counts, once."""
+    totals = {"one": 110, "two": 1000}
+
+    class Tellers:
+        def parts(self) -> Mapping[str, Part]:
+            return {name: Part(name, partial(self.read, name)) for name in totals}
+
+        def read(self, name: str) -> list[FamilySnapshot]:
+            return [FamilySnapshot(Family(NAME, MetricType.COUNTER), [SeriesSnapshot((), totals[name])])]
+
+        def __call__(self) -> list[FamilySnapshot]:
+            return [one for name in totals for one in self.read(name)]
+
+    bare.add_source(Tellers(), since="outside")
+    assert values(bare, NAME) == {(): 0}
+    totals["one"] = 120
+    assert values(bare, NAME) == {(): 10}
+    bare.watch_series().refuse_newcomers = True
+    del totals["one"]
+    assert values(bare, NAME) == {(): 10}
+    totals["two"] = 1003
+    assert values(bare, NAME) == {(): 13}
+    assert values(bare, NAME) == {(): 13}

@@ -7,7 +7,6 @@ and what it drops all the same is asked of it (`SO_MEMINFO`, the number that /pr
 from __future__ import annotations
 
 import errno
-import fcntl
 import grp
 import ipaddress
 import logging
@@ -17,12 +16,13 @@ import socket
 import stat
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from fog_agent.sources.directory_lock import alone_in
 from utilityfog_frontend.telemetry.support.problems import Problems
 
 MAX_DATAGRAM: Final = 65_536
@@ -136,19 +136,8 @@ def _lengthen(sock: socket.socket) -> None:
 def _bind_unix(address: Address) -> socket.socket:
     """Bind under another name, and rename when its permissions are right: nobody finds it with others."""
     path = Path(address.path)
-    with _alone_in(path.parent):
+    with alone_in(path.parent):
         return _bind_new(address, path)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time look who receives in a directory and take a place there."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _bind_new(address: Address, path: Path) -> socket.socket:

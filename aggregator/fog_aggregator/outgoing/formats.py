@@ -40,6 +40,11 @@ class Format:
         """How bodies are compressed."""
         return self.headers["Content-Encoding"]
 
+    @property
+    def is_remote_write(self) -> bool:
+        """Whether it is remote write, of either version."""
+        return _VERSION in self.headers
+
 
 def make_format(protocol: Protocol, instance: str, version: str) -> Format:
     """Make the format of a protocol.
@@ -59,11 +64,12 @@ def make_format(protocol: Protocol, instance: str, version: str) -> Format:
 
 
 _PROTOBUF: Final = "application/x-protobuf"
+_VERSION: Final = "X-Prometheus-Remote-Write-Version"
 
 
 def _write_headers(content: str, version: str) -> dict[str, str]:
     return {
         "Content-Type": content,
         "Content-Encoding": SNAPPY,
-        "X-Prometheus-Remote-Write-Version": version,
+        _VERSION: version,
     }

@@ -107,7 +107,7 @@ def _aggregator(prefix: str) -> Role:
             "$JS.API.STREAM.MSG.GET.*",
             f"{prefix}.resync.>",
             f"{prefix}.alerts.>",
-            f"$KV.{leases_bucket(Subjects(prefix))}.*",
+            f"$KV.{leases_bucket(Subjects(prefix))}.>",
         ],
         subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts", f"{prefix}.alerts.*.~verdicts"],
         inbox="_INBOX_AGG",

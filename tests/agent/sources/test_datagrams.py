@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -139,6 +140,23 @@ def test_of_two_that_begin_at_once_one_receives(unix: Address) -> None:
         for reader in readers:
             reader.stop()
         assert ["another program receives there" in str(error) for error in refused] == [True] * 3
+
+
+def test_who_holds_the_directory_shuts_nobody_out(
+    unix: Address, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Any reader of it can lock it for ever: the socket is bound without the lock after a while."""
+    monkeypatch.setattr("fog_agent.sources.directory_lock.PATIENCE", 0.05)
+    held = os.open(Path(unix.path).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        taken: list[bytes] = []
+        with reading(unix, taken, receive), client(unix) as sock:
+            sock.send(b"x")
+        assert taken == [b"x"]
+    finally:
+        os.close(held)
+    assert "another program holds the lock" in caplog.text
 
 
 def test_what_the_kernel_drops_is_counted_exactly() -> None:

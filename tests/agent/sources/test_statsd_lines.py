@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from fog_agent.sources.statsd.lines import DOGSTATSD, REASONS, STATSD
 from fog_agent.sources.statsd.mapping import Mapping, Mappings
 from fog_agent.sources.statsd.plan import Limits, Plan
 from fog_agent.sources.statsd.totals import Totals
+from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.exponential.store import Store
 from utilityfog_frontend.telemetry.model import Exponential, ExponentialValue, HistogramValue, MetricType, Value
 
@@ -247,16 +249,18 @@ def test_series_are_bounded_in_all_and_by_the_second() -> None:
     assert not totals.take_refused()
 
 
-def test_a_family_without_series_makes_room() -> None:
-    """Names that come and go do not fill it up for ever, and a name may be another type's later."""
-    totals = Totals(Plan(DOGSTATSD, limits=Limits(series=2, idle=60)))
-    totals.take(b"a:1|c\nb:1|g", 0.0)
-    totals.take(b"c:1|c", 1.0)
-    assert totals.take_refused() == [("series", 1)]
-    for now in range(15, 150, 15):
-        totals.collect(now)
-    totals.take(b"a:1|g\nd:1|c", 150.0)
-    assert shown(totals, 150) == {("a", ()): 1, ("d_total", ()): 1}
+def test_a_name_that_was_idle_counts_again() -> None:
+    """The collector remembers families for good; one whose series have ended is not another program's."""
+    collector = TelemetryCollector(self_metrics=False)
+    plan = Plan(DOGSTATSD, limits=Limits(idle=60))
+    totals = Totals(plan, taken=lambda sample: collector.get_metric(sample) is not None)
+    clock = count(0, 15)
+    collector.add_source(lambda: totals.collect(next(clock)))
+    totals.take(b"a:1|c", 0)
+    for _ in range(10):
+        collector.collect()
+    totals.take(b"a:5|c", 150)
+    assert [one.value for family in collector.collect() for one in family.series] == [5]
     assert not totals.take_refused()
 
 

@@ -59,6 +59,8 @@ class Listener:
                 again = await self._request(head, reader, writer)
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, ValueError):
             pass  # it went away, was too slow, or speaks no HTTP
+        except asyncio.CancelledError:
+            pass  # by a newcomer or a stop: nobody waits for this task, and asyncio would log a traceback
         finally:
             self._connections.discard(task)
             self._idle.pop(task, None)

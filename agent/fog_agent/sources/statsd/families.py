@@ -196,9 +196,6 @@ class Families:
                     series.end_interval()  # its members make room for others
             self.ended += len(idle)
             self._live -= len(idle)
-        for name in [name for name, state in self._families.items() if not state.series]:
-            for sample in sample_names(self._families.pop(name).family):
-                self._owners.pop(sample, None)
 
 
 def is_over(since: float | None, seconds: float, now: float) -> bool:

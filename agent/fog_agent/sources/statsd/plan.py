@@ -18,7 +18,7 @@ class Limits:
     """How much a listener remembers.
 
     Attributes:
-        series: in all; and families. One whose series have all ended is forgotten, and its name may be another type's.
+        series: in all; and families, as no family is ever forgotten: the collector remembers each for good.
         new_series: in a second.
         idle: seconds without a line after which a series ends; its counts stay in the totals of the fleet.
         interval: seconds for which a set's distinct values are counted.

@@ -107,7 +107,7 @@ class Client:
             async with self._open().post(
                 self._target.url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
             ) as answer:
-                return self._answer(answer, await answer.content.read(_READ), login)
+                return self._answer(answer, await answer.content.read(_READ), how, login)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Answer(None, why_no_answer(error, self._receiver.timeout))
 
@@ -117,7 +117,7 @@ class Client:
         if session is not None:
             await session.close()
 
-    def _answer(self, answer: aiohttp.ClientResponse, content: bytes, login: Login) -> Answer:
+    def _answer(self, answer: aiohttp.ClientResponse, content: bytes, how: Format, login: Login) -> Answer:
         date = http_date(answer.headers.get("Date"))
         left_out, why = rejected(content) if answer.content_type == "application/x-protobuf" else (0, "")
         return Answer(
@@ -127,7 +127,7 @@ class Client:
             date,
             _written(answer, "Samples"),
             _written(answer, "Histograms"),
-            _OF_VICTORIA_METRICS in answer.headers,
+            how.is_remote_write and _OF_VICTORIA_METRICS in answer.headers,
             left_out if 200 <= answer.status < 300 else 0,
         )
 

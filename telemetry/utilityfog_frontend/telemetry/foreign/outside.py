@@ -111,7 +111,9 @@ class OutsideSeries(ForeignSeries):
         """Take a new value."""
         last, since, carried = self._reading
         value = reported.value
-        if self._state.began_anew(self, reported):
+        if self.teller is not self._state.teller:  # and no new series may begin: another total's value is a baseline
+            self.teller, since, carried = self._state.teller, value, self.count(self._reading)
+        elif self._state.began_anew(self, reported):
             since, carried = None, self.count(self._reading)
         else:
             value = risen(last, value)
