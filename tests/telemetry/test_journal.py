@@ -263,7 +263,7 @@ def test_a_full_disk_turns_it_off_with_one_line(
     total = sum(value.value for value in jobs.get_value())
     assert total == 1500
     assert 100 < len(counted(journals)) < 1500
-    line = "a journal cannot grow, and a kill -9 loses counts of series that begin from now on"
+    line = "a journal cannot grow, and a kill -9 loses what finds no room in it"
     assert [record.message.partition(":")[0] for record in caplog.records if "journal" in record.message] == [line]
     other = TelemetryCollector(journal=journals)
     other.register_counter("orders_total").increment()

@@ -307,3 +307,26 @@ def test_a_batch_that_is_not_whole_is_torn() -> None:
             with_fault[cell : cell + CELL] = bad.to_bytes(8, "little", signed=True)
             with suppress(JournalError):
                 read(bytes(with_fault))
+
+
+def test_batches_that_grow_take_little_room() -> None:
+    """Each a little longer than the last one: old places are of no use to them."""
+    journal = made(limit=HEADER_BYTES + 64 * 1024)
+    place = journal.add(ORDERS, A)
+    assert place is not None
+    for length in range(1, 10_000, 50):
+        assert journal.begin_batch({place[0]: [1]}, "x" * length), length
+        journal.end_batch()
+
+
+def test_a_settled_batch_undoes_no_later_count() -> None:
+    """Its file is still there, and its values are in the cells already."""
+    journal = made()
+    place = journal.add(ORDERS, A)
+    assert place is not None
+    journal.begin_batch({place[0]: [1]}, "file")
+    count(place, 1)
+    journal.settle_batch()
+    count(place, 11)
+    assert values(journal) == {(ORDERS, A): 11}
+    assert left(journal).file == "file"

@@ -43,7 +43,11 @@ class AgentOptions:
     prefix: str = option(DEFAULT_PREFIX, "what subjects begin with", TEXT)
     deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
     shared: bool = switch("other processes publish under this path too, and each one's gauges count")
-    journal: str | None = option(None, "end the epochs of killed programs whose journals are here", DIRECTORY)
+    journal: str | None = option(
+        None,
+        "end the epochs of killed programs whose journals are here; with [jobs] keep one of its own here",
+        DIRECTORY,
+    )
     ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
     filters: Path | None = option(
         None, "file with the rules of what is sent, TOML, or YAML as Prometheus's", FILE, convert=Path

@@ -20,7 +20,7 @@ from fog_agent.edge.sender import ACK_SECONDS
 from fog_bus.off_loop import off_loop
 from fog_bus.ports import Bus, Outcome, Refusal
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
-from utilityfog_frontend.telemetry.journal.files import LeftFile, left_files
+from utilityfog_frontend.telemetry.journal.files import LeftFile, claim_of, left_files
 from utilityfog_frontend.telemetry.journal.layout import (
     AT_PUBLICATION,
     CELL,
@@ -116,10 +116,12 @@ class Recovery:
     async def _end(self, file: LeftFile) -> bool:
         """End the epochs that a journal has; False when the server did not take all of it."""
         left = read(await off_loop(file.image))
-        if left.file:  # its counts are in the journal: nobody may count it again
+        if left.file and not left.file.endswith(claim_of(file.path)):
+            raise JournalError("torn", f"{left.file!r} is no file whose counts it is to have")
+        expired = [epoch for epoch in left.epochs if is_expired(epoch, time.time())]
+        if left.file and (not left.epochs or left.epochs[-1] not in expired):  # the last one has its counts
             await off_loop(Path(left.file).unlink, missing_ok=True)
         address = self._address(left, file) if left.epochs else self._own
-        expired = [epoch for epoch in left.epochs if is_expired(epoch, time.time())]
         for epoch in left.epochs:
             if epoch in expired:
                 continue

@@ -25,6 +25,7 @@ STEPS: dict[str, list[tuple[type, str]]] = {
     "begin": [(LiveJournal, "begin_batch")],
     "count": [(Counter, "_record"), (Histogram, "_record")],
     "remove": [(Path, "unlink")],
+    "settle": [(LiveJournal, "settle_batch")],
     "end": [(LiveJournal, "end_batch")],
 }
 
@@ -57,6 +58,9 @@ def main(spool: Path, journals: str, moment: str) -> None:
     source.start()
     while [file for file in spool.iterdir() if ".job" in file.name]:
         time.sleep(0.01)
+    if moment:  # the last one may still come
+        time.sleep(10)
+        sys.exit(f"{moment} never came")
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -73,6 +73,13 @@ class JobsSource:
                 f"jobs need a system that tells who has sent a message, as Linux does; this is {sys.platform}"
             )
         self._spool.prepare()
+        if forsaken := self._spool.forsaken():
+            log.warning(
+                "%s: %d files of the spool were taken by an agent with a journal that was killed, and are not counted: "
+                "give this one the same --journal, and room there",
+                self.name,
+                forsaken,
+            )
         self._taking.start()
         self._reader.start()
         self._ended.clear()
@@ -94,13 +101,7 @@ class JobsSource:
         while True:
             began = time.monotonic()
             try:
-                self._spool.reclaim()
-                for found in self._spool.take():
-                    self._take_found(found)
-                    if self._ended.is_set():
-                        return
-                self._spool.clear_leftovers(time.time() - LEFT_OVER)
-                self._metrics.up(self.name, up=True)
+                self._take_spool()
             except OSError as error:
                 self._metrics.down(self.name, f"spool {self._settings.spool}: {error.strerror}")
             except Exception as error:  # noqa: BLE001 - one message that cannot be must not end the thread
@@ -113,8 +114,25 @@ class JobsSource:
             if self._ended.is_set():
                 return
 
-    def _take_found(self, found: Found) -> None:
-        """Count what a file has; with a journal the file goes in the same step."""
+    def _take_spool(self) -> None:
+        """Take what is in the spool.
+
+        Raises:
+            OSError: the directory cannot be read, or a file cannot be removed.
+        """
+        self._spool.reclaim()
+        waiting = 0
+        for found in self._spool.take():
+            waiting += not self._take_found(found)
+            if self._ended.is_set():
+                return
+        self._spool.clear_leftovers(time.time() - LEFT_OVER)
+        if waiting:
+            raise OSError(errno.EBUSY, f"{waiting} files wait: one that was taken cannot be removed")
+        self._metrics.up(self.name, up=True)
+
+    def _take_found(self, found: Found) -> bool:
+        """Count what a file has; with a journal the file goes in the same step. False when it waits."""
         if found.wrong:
             self._metrics.refuse(self.name, SPOOL, found.wrong)
         elif found.path is None or self._journal is None:
@@ -125,8 +143,10 @@ class JobsSource:
                 self._taking.take(found.uid, found.data, SPOOL, lambda counts: journal.count(counts, path))
             except NotCountedError:
                 self._spool.release(found)
-                raise OSError(errno.ENOSPC, "the journal has no room, or a file cannot be removed") from None
-            path.unlink(missing_ok=True)  # one that was refused as a whole
+                return False
+            with suppress(OSError):
+                path.unlink(missing_ok=True)  # one that was refused as a whole
+        return True
 
     def _lost(self, count: int) -> None:
         """Count messages that were lost by a fault of ours."""

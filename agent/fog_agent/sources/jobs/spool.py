@@ -32,7 +32,7 @@ MARK: Final = ".journal"
 MODE: Final = 0o3770
 """Of a spool that is made here: the group writes, nobody takes away what is another's, files get the group."""
 
-_CLAIMED: Final = re.compile(r"(.+)~([0-9]{1,10}-[0-9a-f]{16})\.claimed")
+_CLAIMED: Final = re.compile(r"(.+\.job)~([0-9]{1,10}-[0-9a-f]{16})\.claimed")
 
 
 class Found(NamedTuple):
@@ -109,18 +109,34 @@ class Spool:
                 found = Found(-1, b"", f"{self._folder / name}: {error.strerror}", name)
             yield found
 
+    def forsaken(self) -> int:
+        """Return how many files wait for an agent with a journal; none when this one has one, and takes them."""
+        if self._journal is not None:
+            return 0
+        with os.scandir(self._folder) as entries:
+            return sum(_CLAIMED.fullmatch(entry.name) is not None for entry in entries)
+
     def release(self, found: Found) -> None:
         """Let a file have its name again: nothing of it was counted."""
         if found.path is not None:
-            with suppress(OSError):
-                found.path.rename(self._folder / found.name)
+            self._give_back(found.path, found.name)
 
     def _say_what_jobs_do(self) -> None:
         mark = self._folder / MARK
-        if self._journal is None:
-            mark.unlink(missing_ok=True)
-        else:
-            mark.touch(0o644)
+        mark.unlink(missing_ok=True)  # others may write here: it may be a link of theirs
+        if self._journal is not None:
+            os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+
+    def _give_back(self, path: Path, name: str) -> None:
+        """Let a claimed file have its name again, unless another one has it now: then the next time."""
+        target = self._folder / name
+        with suppress(OSError):
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # nobody else's now
+            try:
+                path.rename(target)
+            except OSError:
+                target.unlink()
+                raise
 
     def reclaim(self) -> None:
         """Let files that another agent took and did not count have their names again; those that it did are removed.
@@ -142,8 +158,7 @@ class Spool:
             if counted == path:
                 path.unlink(missing_ok=True)
             elif counted is not None:
-                with suppress(FileNotFoundError):
-                    path.rename(self._folder / claimed[1])
+                self._give_back(path, claimed[1])
 
     def _take(self, name: str) -> Found:
         """Read a file, and remove or claim it; one that cannot be removed is not taken.
@@ -165,7 +180,7 @@ class Spool:
             path.unlink()
             wrong = f"{path}: is longer than {MAX_DATAGRAM} bytes" if len(data) > MAX_DATAGRAM else ""
             return Found(-1 if wrong else about.st_uid, data, wrong, name)
-        return Found(about.st_uid, data, "", name, path.rename(path.with_name(f"{name}~{self._journal.stem}.claimed")))
+        return Found(about.st_uid, data, "", name, path.rename(path.with_name(name + journals.claim_of(self._journal))))
 
     def clear_leftovers(self, before: float) -> None:
         """Remove what writers that were killed have not finished: hidden files last written before a unix time."""

@@ -20,6 +20,8 @@ from .reading import read
 SUFFIX: Final = ".journal"
 SET_ASIDE: Final = ".set-aside"
 """It is put behind the name of a journal that cannot be used, so that nobody tries it again."""
+CLAIMED: Final = ".claimed"
+"""It ends the name of a file whose counts a journal is to have; before it stands ~ and the journal's own name."""
 UNFINISHED: Final = ".unfinished"
 UNFINISHED_SECONDS: Final = 60.0
 """A file that was begun and has had no name for so long belongs to a process that was killed as it began it."""
@@ -171,14 +173,15 @@ class _Room:
             return self.take(size)
         except OSError as error:
             self._full = True
-            self._report(f"a journal cannot grow, and a kill -9 loses counts of series that begin from now on: {error}")
+            self._report(f"a journal cannot grow, and a kill -9 loses what finds no room in it: {error}")
             return None
 
 
 def _leave(path: Path, lock: _Lock) -> None:
     """Delete the journal of a process that ends if all of it is in the stream; else the next agent takes it."""
     with suppress(OSError, JournalError):
-        if not read(path.read_bytes()).epochs:
+        left = read(path.read_bytes())
+        if not left.epochs and not left.file:
             path.unlink()
     lock.release()
 
@@ -242,6 +245,11 @@ class LeftFile:
         if self._descriptor is None:
             raise OSError("a journal was read after it was closed, or in a forked child")
         return self._descriptor
+
+
+def claim_of(journal: Path) -> str:
+    """Return what ends the names of the files whose counts a journal is to have."""
+    return f"~{journal.stem}{CLAIMED}"
 
 
 def file_counted(path: Path) -> Path | None:

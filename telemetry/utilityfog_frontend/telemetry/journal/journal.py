@@ -88,13 +88,14 @@ class Journal:
 
         Args:
             counts: counters and histograms to which nobody else writes meanwhile, and what each is to take.
-            file: is removed; if it cannot be, before the next call counts anything.
+            file: is removed; if it cannot be, before the next call counts anything. Where the journal has no room,
+                it is removed before it is counted: a kill -9 between the two loses it.
 
         Returns:
-            False when nothing is counted: there is no room, or the file of an earlier call cannot be removed.
+            False when nothing is counted: the file, or that of an earlier call, cannot be removed.
         """
         with self._lock:
-            if self._live is None or not self._is_counted_removed():
+            if not self._is_counted_removed():
                 return False
             listed = list(counts)
             by_slot: dict[Slot, list[float]] = {}
@@ -102,20 +103,21 @@ class Journal:
                 slot = _slot_of(instrument._series)  # noqa: SLF001 - an instrument is of this library, too
                 if slot is not None:
                     by_slot.setdefault(slot, []).append(number)
-            if not self._live.begin_batch(by_slot, str(file)):
+            if self._live is not None and self._live.begin_batch(by_slot, str(file)):
+                self._counted = file
+            elif not _is_removed(file):
                 return False
-            self._counted = file
             for instrument, number in listed:
                 instrument._record(number)  # noqa: SLF001 - as above
+            if self._counted is not None:
+                self._of_this_process.settle_batch()
             self._is_counted_removed()
             return True
 
     def _is_counted_removed(self) -> bool:
         """Remove the file whose counts are made, if there is one; tell whether none is left."""
         if self._counted is not None:
-            try:
-                self._counted.unlink(missing_ok=True)
-            except OSError:
+            if not _is_removed(self._counted):
                 return False
             self._counted = None
             self._of_this_process.end_batch()
@@ -199,6 +201,15 @@ class Journal:
         lock_again = getattr(self._open, "lock_again", None)
         if lock_again is not None:
             lock_again()
+
+
+def _is_removed(file: Path) -> bool:
+    """Remove a file; tell whether it is gone."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _slot_of(series: object) -> Slot | None:

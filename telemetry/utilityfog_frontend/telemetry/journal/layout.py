@@ -1,8 +1,9 @@
 """Lay a journal out: which number stands where in the file. Pure.
 
 A journal is a header and segments, in cells of 8 bytes and the machine's own byte order. A segment is a row of records,
-a family or a series each, as long as the first cell says; a first cell of 0 ends the row. Whatever is written, the cell
-that makes it valid is written last, in one store: a kill between two stores leaves the old state or the new one.
+a family, a series or a batch each, as long as the first cell says; a first cell of 0 ends the row. Whatever is written,
+the cell that makes it valid is written last, in one store: a kill between two stores leaves the old state or the new
+one.
 
 Epochs are counted by an ordinal, from 1. All that is an epoch's own stands twice, in two banks; the ordinal's parity
 says which is the present one's, so that one store of the ordinal ends an epoch and begins the next.
@@ -68,6 +69,8 @@ SERIES: Final = 2
 FREE: Final = 3
 BATCH: Final = 4
 """Counts that are made as one: whoever reads the journal makes them, if its process was killed meanwhile."""
+SETTLED: Final = 5
+"""A batch whose counts are made, and whose file is still there."""
 
 # Cells of a series' record.
 STATE: Final = 1

@@ -35,6 +35,7 @@ from .layout import (
     RELEASED,
     SEQ,
     SERIES,
+    SETTLED,
     STATE,
     STORES,
     STORES_LENGTH,
@@ -137,14 +138,19 @@ class LiveJournal:
         self._header.ints[AT_BATCH] = place.address
         return True
 
+    def settle_batch(self) -> None:
+        """Note that all counts of the batch are made; its file is still there."""
+        if self._batch is not None:
+            self._batch.commit(SETTLED)
+
     def end_batch(self) -> None:
         """Note that all counts of the batch are made, and its file is gone."""
         self._header.ints[AT_BATCH] = 0
 
     def _place_of_batch(self, cells: int) -> Slot | None:
-        """Return a place, that of the last batch if it is long enough."""
+        """Return a place, that of the last batch if it is long enough; else twice as long: old ones are of no use."""
         if self._batch is None or self._batch.cells < cells:
-            longer = self._slots.allocate(cells)
+            longer = self._slots.allocate(max(cells, 2 * self._batch.cells if self._batch is not None else 0))
             if longer is None:
                 return None
             if self._batch is not None:

@@ -38,6 +38,7 @@ from .layout import (
     SEGMENTS,
     SEQ,
     SERIES,
+    SETTLED,
     STATE,
     STORES,
     STORES_LENGTH,
@@ -148,9 +149,10 @@ def _with_batch(image: bytes, ints: memoryview) -> tuple[bytes, str]:
     at, last = ints[AT_BATCH] // CELL, len(ints)
     cells, kind = split_head(ints[at]) if HEADER_BYTES // CELL <= at < last else (0, 0)
     begin, end = at + STORES, at + STORES + (ints[at + STORES_LENGTH] if cells > STORES else 0)
-    if kind != BATCH or not begin <= end < at + cells <= last:
+    if kind not in {BATCH, SETTLED} or not begin <= end < at + cells <= last:
         raise JournalError("torn", f"there is no batch at byte {at * CELL}")
     counted = bytearray(image)
+    begin = end if kind == SETTLED else begin
     while begin < end:
         to, length = ints[begin], ints[begin + 1] * CELL
         begin += 2
