@@ -69,6 +69,51 @@ def test_an_aggregator_of_young_streams_is_read() -> None:
     assert (numbers.read, numbers.lag, numbers.live, numbers.nodes) == ({"A": 7}, 2, 3, 4)
 
 
+def test_a_large_fog_has_light_nodes() -> None:
+    """More nodes than an agent each would do for are those of a swarm, and every count of theirs arrives."""
+    done = run("demo", "--nodes", "1101", "--interval", "1s", "--json", "--duration", "2", "--listen", free_address())
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["conserved"] is True
+    assert (result["nodes"], result["counted"]["swarm_work_0_total"] > 0) == (1102, True)
+
+
+def test_a_large_fog_ends_while_it_starts() -> None:
+    """It is told to as soon as its page answers; light nodes are not there yet, or have only begun."""
+    address = free_address()
+    with fog("demo", "--nodes", "5000", "--json", "--listen", address) as process:
+        wait_until(lambda: answers(address), what="its page")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["conserved"] is True
+
+
+async def test_agents_are_not_started_once_it_is_told_to_stop(fog_nats: NatsServer) -> None:
+    """None of them connects, and all of them end well."""
+    nodes = FogNodes(Fog(tree_paths("fog", 2, 3), random.Random(1), 0.0), NatsOptions.parse(fog_nats.url), 0.1)
+    stop = asyncio.Event()
+    stop.set()
+    await nodes.start(stop)
+    assert nodes.connected() == 0
+    assert await nodes.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--nodes", "5001"), "a demo has 1 to 5000 nodes"),
+        (("--nodes", "17", "--branching", "1"), "at most 16: not 17"),
+        (("--depth", "17"), "--depth 1 to 16"),
+    ],
+)
+def test_a_tree_that_cannot_be_is_refused(arguments: tuple[str, ...], what: str) -> None:
+    """In one line, before anything starts."""
+    done = run("demo", *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert what in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_also_when_a_signal_ends_it(number: signal.Signals) -> None:
     """The last frames are flushed and read before anything stops."""
@@ -116,7 +161,7 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
     await make_streams(fog_nats.url)
     fog = Fog(tree_paths("fog", 2, 3), random.Random(1), 0.0, fail_every=5.0)
     nodes = FogNodes(fog, NatsOptions.parse(fog_nats.url), interval=0.1)
-    await nodes.start()
+    await nodes.start(asyncio.Event())
     await eventually(lambda: nodes.connected() == 4)
     fewest = 4
     for second in range(60):
@@ -126,6 +171,15 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
     assert fewest < 4
     assert await nodes.stop()
     assert books.add([nodes.book()])["messages_sent_total"] > 0
+
+
+def answers(address: str) -> bool:
+    """Whether an aggregator answers there."""
+    try:
+        Api(address).get("/-/healthy")
+    except CommandError:
+        return False
+    return True
 
 
 def children_of(pid: int) -> list[int]:

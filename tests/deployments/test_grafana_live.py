@@ -157,7 +157,7 @@ async def living(server: NatsServer) -> AsyncIterator[None]:
     """Let the demo's nodes live, while the body does."""
     fog = Fog(iter(map(parse_path, PLACES)), random.Random(7), 0.0)
     nodes = FogNodes(fog, NatsOptions.parse(server.url), interval=0.25)
-    await nodes.start()
+    await nodes.start(asyncio.Event())
 
     async def live() -> None:
         loop = asyncio.get_running_loop()

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,7 @@ from fog_cli.bus import connected_link
 from fog_cli.commands.trial.demo import Settings
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
+from fog_cli.demo.light_nodes import LightNodes, plan_of
 from fog_cli.demo.nodes import FogNodes
 from fog_cli.demo.pace import Pace, follow
 from fog_cli.demo.processes import Child
@@ -37,6 +39,7 @@ from fog_cli.demo.story import SECONDS, SHORTEST, Story
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
+from fog_schema.limits import MAX_TOKENS
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer, NatsServerError
 from fog_testing.waiting import eventually
@@ -44,6 +47,8 @@ from fog_testing.waiting import eventually
 T = TypeVar("T")
 
 MOST_NODES: Final = 5_000
+MOST_AGENTS: Final = 1_100
+"""Two cores keep up with so many agents; the nodes of a larger fog are light ones."""
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
 NO_MESSAGE: Final = 10037
@@ -58,14 +63,30 @@ def demo(settings: Settings) -> int:
         UsageError: for a tree that cannot be.
         CommandError: when a part does not start.
     """
-    nodes = sum(settings.branching**level for level in range(settings.depth))
-    if settings.depth < 1 or settings.branching < 1 or nodes > MOST_NODES:
-        raise UsageError(f"--depth and --branching must be 1 or more, and make at most {MOST_NODES} nodes, not {nodes}")
+    _size(settings)
     set_up_logging(LogSettings(level="error"))
     screen = Screen(quiet=settings.json)
     if settings.story:
         return run_service(lambda stop: _tell(settings, screen, stop), drain=DRAIN_SECONDS)
     return run_service(lambda stop: _Demo(settings, screen).run(stop), drain=DRAIN_SECONDS)
+
+
+def _size(settings: Settings) -> int:
+    """Return how many nodes there are.
+
+    Raises:
+        UsageError: for a tree that cannot be.
+    """
+    if settings.branching < 1 or not 1 <= settings.depth <= MAX_TOKENS:
+        raise UsageError(f"--branching must be 1 or more, and --depth 1 to {MAX_TOKENS}")
+    levels = settings.depth if settings.nodes is None else MAX_TOKENS
+    room = sum(settings.branching**level for level in range(levels))
+    nodes = room if settings.nodes is None else settings.nodes
+    if not 1 <= nodes <= min(room, MOST_NODES):
+        raise UsageError(
+            f"a demo has 1 to {MOST_NODES} nodes, and a tree of {levels} levels at most {room}: not {nodes}"
+        )
+    return nodes
 
 
 async def _tell(settings: Settings, screen: Screen, stop: asyncio.Event) -> int:
@@ -103,6 +124,7 @@ class _Demo:
         self._settings = settings
         self._screen = screen
         self._seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        self._count = _size(settings)
         self._pace = Pace(0.0)
 
     async def run(self, stop: asyncio.Event) -> int:
@@ -113,13 +135,13 @@ class _Demo:
             self._screen.invite(place.url)
             view = AggregatorView(place.url)
             host = await self._host_agent(place, stack)
-            nodes, programs = self._nodes(place), self._programs(place)
-            await asyncio.gather(nodes.start(), programs.start())
+            nodes, programs = self._nodes(place, view), self._programs(place)
+            await asyncio.gather(nodes.start(stop), programs.start())
             self._screen.introduce(self._parts(place, aggregator, host, programs), place.url)
             await self._live(stop, nodes, view, (aggregator, host))
             self._screen.say("stopping: nodes flush their last counts ...")
             await asyncio.gather(nodes.stop(), programs.stop(), host.finish())
-            result = await self._compare(place, view, [nodes.book(), programs.book()])
+            result = await self._compare(place, view, nodes.dropped, [nodes.book(), programs.book()])
         self._screen.conclude(result)
         if self._settings.json:
             print(json.dumps(result))
@@ -160,25 +182,29 @@ class _Demo:
         return child
 
     def _parts(self, place: _Place, aggregator: Child, host: Child, programs: ProgramNodes) -> dict[str, str]:
-        settings = self._settings
+        kind = "agents in here" if self._count <= MOST_AGENTS else "light ones, as of fog swarm"
+        nodes = f"{self._count}, {self._settings.branching} below each ({kind}, seed {self._seed})"
         return {
             "nats-server": f"{place.options.where} ({place.server_is})",
             "aggregator": f"fog aggregator --path {place.root} (pid {aggregator.pid})",
             "this host": f"fog agent --path {place.root}/host (pid {host.pid})",
             "programs": f"{place.root}/{PLACE}/…: {programs.names}, each read by an agent with a source (in here)",
-            "nodes": f"{place.root}/…, {settings.depth} levels of {settings.branching} (in here, seed {self._seed})",
+            "nodes": f"{place.root}/…, {nodes}",
         }
 
-    def _nodes(self, place: _Place) -> FogNodes:
-        paths = tree_paths(place.root, self._settings.depth, self._settings.branching)
+    def _nodes(self, place: _Place, view: AggregatorView) -> FogNodes | LightNodes:
+        branching, interval = self._settings.branching, self._settings.interval
+        if self._count > MOST_AGENTS:
+            return LightNodes(plan_of(place.root, self._count, branching, place.options, interval, self._seed), view)
+        paths = islice(tree_paths(place.root, MAX_TOKENS, branching), self._count)
         fog = Fog(paths, random.Random(self._seed), 0.0)
-        return FogNodes(fog, place.options, self._settings.interval)
+        return FogNodes(fog, place.options, interval)
 
     def _programs(self, place: _Place) -> ProgramNodes:
         return ProgramNodes(place.root, place.directory, place.options, self._settings.interval, self._seed)
 
     async def _live(
-        self, stop: asyncio.Event, nodes: FogNodes, view: AggregatorView, children: tuple[Child, ...]
+        self, stop: asyncio.Event, nodes: FogNodes | LightNodes, view: AggregatorView, children: tuple[Child, ...]
     ) -> None:
         """Let the nodes live, and show it, until told to stop or the time is over."""
         pace = self._pace = Pace(time.monotonic())
@@ -188,7 +214,7 @@ class _Demo:
             return stop.is_set() or time.monotonic() >= end
 
         def live(until: float) -> None:
-            self._screen.falls_behind(pace.dropped)
+            self._screen.falls_behind(pace.dropped + nodes.dropped)
             nodes.advance(until)
             for child in children:
                 child.check()
@@ -200,7 +226,9 @@ class _Demo:
             shown.cancel()
             await asyncio.gather(shown, return_exceptions=True)
 
-    async def _compare(self, place: _Place, view: AggregatorView, counts: list[books.Book]) -> dict[str, Any]:
+    async def _compare(
+        self, place: _Place, view: AggregatorView, dropped: float, counts: list[books.Book]
+    ) -> dict[str, Any]:
         """Wait until the aggregator has read everything, then hold its books against the nodes' own."""
         last = await _last_sequences(place)
 
@@ -221,7 +249,7 @@ class _Demo:
             "events": numbers.events,
             "seed": self._seed,
             "lived_seconds": round(self._pace.at, 3),
-            "dropped_seconds": round(self._pace.dropped, 3),
+            "dropped_seconds": round(self._pace.dropped + dropped, 3),
             "counted": dict(sorted(counted.items())),
             "exported": dict(sorted(exported.items())),
             "different": different,

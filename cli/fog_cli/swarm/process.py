@@ -33,10 +33,14 @@ MOST_AT_ONCE: Final = 1000
 REPORT_SECONDS: Final = 1.0
 END_SECONDS: Final = 60.0
 """Seconds that all nodes together have to hand over their last counts."""
+HOLD: Final = "hold"
+GO: Final = "go"
+END: Final = "end"
+"""Words of the parent: let intervals pass in which nobody counts; count again; end."""
 
 
 def run(plan: Plan, pipe: Pipe) -> None:
-    """Live until something, or the end, comes out of the pipe; the last word that goes into it is the book."""
+    """Live until the word for it, or the end, comes out of the pipe; the last word that goes into it is the book."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which stops us in order
     logging.basicConfig(level=logging.ERROR)
     asyncio.run(_Process(plan, pipe).run())
@@ -53,6 +57,7 @@ class _Process:
         self._nodes: dict[Path, Writer] = {}
         self._names = 0
         self._patience = END_SECONDS
+        self._is_held = False
         listens = [self._subjects.resync(plan.root), f"{self._subjects.resync(plan.root)}.>"]
         listens += self._subjects.asks(plan.root)[:-1]
         self._publishers = [
@@ -63,7 +68,7 @@ class _Process:
     async def run(self) -> None:
         """Begin, live, end, and tell."""
         stop = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._end_is_near, stop)
+        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._heard, stop)
         async with AsyncExitStack() as stack:
             for publisher in self._publishers:
                 await stack.enter_async_context(publisher.connection)
@@ -77,20 +82,22 @@ class _Process:
             is_whole = await self._end()
         self._tell(self._report() | {"book": self._writers.book(), "whole": is_whole})
 
-    def _end_is_near(self, stop: asyncio.Event) -> None:
-        """Stop, as the parent says, or because it is gone: nobody waits for the last counts then."""
-        asyncio.get_running_loop().remove_reader(self._pipe.fileno())
+    def _heard(self, stop: asyncio.Event) -> None:
+        """Do as the parent says, and stop when it is gone: nobody waits for the last counts then."""
         try:
-            self._pipe.recv()
+            word = self._pipe.recv()
         except (EOFError, OSError):
-            self._patience = 0.0
-        stop.set()
+            self._patience, word = 0.0, END
+        self._is_held = word == HOLD
+        if word == END:
+            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
+            stop.set()
 
     async def _live(self, stop: asyncio.Event) -> None:
         reported_at = time.monotonic()
         while not stop.is_set():
             now = time.monotonic()
-            due = self._timeline.due(now, MOST_AT_ONCE)
+            due = [] if self._is_held else self._timeline.due(now, MOST_AT_ONCE)
             for gone in [writer for writer in due if writer.is_gone]:
                 self._replace(gone, now)
             await self._send(self._writers.interval(due, now), now)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
-from multiprocessing.connection import Connection as Pipe
-from multiprocessing.context import SpawnProcess
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from fog_cli.actions import books
 from fog_cli.api import Api
@@ -23,9 +19,9 @@ from fog_cli.commands.trial.swarm import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
+from fog_cli.swarm.child import Child
 from fog_cli.swarm.families import MOST_SERIES
 from fog_cli.swarm.plan import Plan, tree_path
-from fog_cli.swarm.process import run as run_process
 from fog_cli.swarm.writers import Chances
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, format_path, parse_path
@@ -73,48 +69,6 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"--path, --prefix or --branching: {error}") from None
 
 
-@dataclass(slots=True)
-class _Child:
-    """One process, and its last report."""
-
-    process: SpawnProcess
-    pipe: Pipe
-    report: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def start(cls, plan: Plan) -> Self:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=run_process, args=(plan, theirs), name="fog swarm", daemon=True)
-        process.start()
-        theirs.close()
-        return cls(process, ours)
-
-    def listen(self) -> None:
-        """Take its newest report."""
-        try:
-            while self.pipe.poll():
-                self.report = self.pipe.recv()
-        except (EOFError, OSError):
-            pass
-
-    def check(self) -> None:
-        """Raise CommandError when it has ended before its last report."""
-        self.listen()
-        if not self.process.is_alive() and "book" not in self.report:
-            raise CommandError(f"a process of the swarm ended with code {self.process.exitcode}")
-
-    def has_ended(self) -> bool:
-        """Whether its last report is here: the one with its book."""
-        self.check()
-        return "book" in self.report
-
-    def tell(self) -> None:
-        """Let it end."""
-        with suppress(OSError):  # it has ended by itself, which `check` says
-            self.pipe.send("end")
-
-
 class _Swarm:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -137,7 +91,7 @@ class _Swarm:
             f" {settings.fleet.interval:g} s, {settings.processes} processes, {settings.connections} connections,"
             f" seed {self._seed}"
         )
-        children = [_Child.start(plan) for plan in self._plans()]
+        children = [Child.start(plan) for plan in self._plans()]
         try:
             self._began = time.monotonic()
             await self._live(children, stop)
@@ -149,9 +103,7 @@ class _Swarm:
             raise CommandError(f"the nodes did not end within {END_SECONDS:g} s") from None
         finally:
             for child in children:
-                child.pipe.close()  # which ends it, if nothing else did
-                child.process.join(1)
-                child.process.kill()
+                child.close()
         return await self._conclude(children)
 
     def _plans(self) -> list[Plan]:
@@ -178,7 +130,7 @@ class _Swarm:
             if end > first
         ]
 
-    async def _live(self, children: list[_Child], stop: asyncio.Event) -> None:
+    async def _live(self, children: list[Child], stop: asyncio.Event) -> None:
         settings = self._settings
         end = None if settings.duration is None else self._began + settings.duration
         while True:
@@ -196,7 +148,7 @@ class _Swarm:
                 raise CommandError(f"nothing is stored: {next(iter(done['refused']))}")
             self._say(_line(done, time.monotonic() - self._began))
 
-    async def _conclude(self, children: list[_Child]) -> int:
+    async def _conclude(self, children: list[Child]) -> int:
         counted = books.add([child.report["book"] for child in children])
         result = _sum(children) | {
             "nodes": self._settings.fleet.nodes,
@@ -251,7 +203,7 @@ class _Swarm:
             print(text, flush=True)
 
 
-def _sum(children: list[_Child]) -> dict[str, Any]:
+def _sum(children: list[Child]) -> dict[str, Any]:
     """Add up the last reports of all processes."""
     reports = [child.report for child in children]
     refused: Counter[str] = Counter()
