@@ -68,7 +68,7 @@ class _Process:
     async def run(self) -> None:
         """Begin, live, end, and tell."""
         stop = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._heard, stop)
+        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._obey, stop)
         async with AsyncExitStack() as stack:
             for publisher in self._publishers:
                 await stack.enter_async_context(publisher.connection)
@@ -82,7 +82,7 @@ class _Process:
             is_whole = await self._end()
         self._tell(self._report() | {"book": self._writers.book(), "whole": is_whole})
 
-    def _heard(self, stop: asyncio.Event) -> None:
+    def _obey(self, stop: asyncio.Event) -> None:
         """Do as the parent says, and stop when it is gone: nobody waits for the last counts then."""
         try:
             word = self._pipe.recv()
