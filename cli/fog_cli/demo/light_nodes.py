@@ -89,9 +89,13 @@ class LightNodes:
             await eventually(self._child.has_ended, deadline=END_SECONDS)
         except TimeoutError:
             raise CommandError(f"the nodes did not end within {END_SECONDS:g} s") from None
-        finally:
-            self._child.close()
         return bool(self._child.report["whole"])
+
+    def close(self) -> None:
+        """End their process, whatever it does."""
+        if self._child is not None and self._watch is not None:
+            self._watch.cancel()
+            self._child.close()
 
     def book(self) -> Book:
         """Return what all of them have counted."""

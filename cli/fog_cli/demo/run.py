@@ -135,7 +135,7 @@ class _Demo:
             self._screen.invite(place.url)
             view = AggregatorView(place.url)
             host = await self._host_agent(place, stack)
-            nodes, programs = self._nodes(place, view), self._programs(place)
+            nodes, programs = self._nodes(place, view, stack), self._programs(place)
             await asyncio.gather(nodes.start(stop), programs.start())
             self._screen.introduce(self._parts(place, aggregator, host, programs), place.url)
             await self._live(stop, nodes, view, (aggregator, host))
@@ -192,10 +192,13 @@ class _Demo:
             "nodes": f"{place.root}/…, {nodes}",
         }
 
-    def _nodes(self, place: _Place, view: AggregatorView) -> FogNodes | LightNodes:
+    def _nodes(self, place: _Place, view: AggregatorView, stack: AsyncExitStack) -> FogNodes | LightNodes:
         branching, interval = self._settings.branching, self._settings.interval
         if self._count > MOST_AGENTS:
-            return LightNodes(plan_of(place.root, self._count, branching, place.options, interval, self._seed), view)
+            plan = plan_of(place.root, self._count, branching, place.options, interval, self._seed)
+            light = LightNodes(plan, view)
+            stack.callback(light.close)
+            return light
         paths = islice(tree_paths(place.root, MAX_TOKENS, branching), self._count)
         fog = Fog(paths, random.Random(self._seed), 0.0)
         return FogNodes(fog, place.options, interval)

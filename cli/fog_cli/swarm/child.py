@@ -6,13 +6,14 @@ import multiprocessing
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 from typing import Any, Self
 
 from fog_cli.errors import CommandError
 from fog_cli.swarm.plan import Plan
-from fog_cli.swarm.process import END, run
+from fog_cli.swarm.process import END, STOPPING, run
 
 
 @dataclass(slots=True)
@@ -35,8 +36,9 @@ class Child:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=run, args=(plan, theirs), name="fog swarm", daemon=True)
-        # Ctrl-C reaches it too, also before it can say that it is the parent who stops it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        resource_tracker.ensure_running()  # it would let signals through again when it is started with the process
+        # Signals to the whole group reach it too, also before it can say that it is the parent who stops it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         try:
             process.start()
         finally:

@@ -33,6 +33,8 @@ MOST_AT_ONCE: Final = 1000
 REPORT_SECONDS: Final = 1.0
 END_SECONDS: Final = 60.0
 """Seconds that all nodes together have to hand over their last counts."""
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that a terminal, or one who ends a group of processes, sends to all of them."""
 HOLD: Final = "hold"
 GO: Final = "go"
 END: Final = "end"
@@ -41,7 +43,8 @@ END: Final = "end"
 
 def run(plan: Plan, pipe: Pipe) -> None:
     """Live until the word for it, or the end, comes out of the pipe; the last word that goes into it is the book."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which stops us in order
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)  # it reaches the parent too, which stops us in order
     logging.basicConfig(level=logging.ERROR)
     asyncio.run(_Process(plan, pipe).run())
 
@@ -110,9 +113,10 @@ class _Process:
             await asyncio.sleep(max(0.0, SLICE - spent))
 
     async def _end(self) -> bool:
-        """Let all nodes end in good order; tell whether all of them could."""
+        """Let all nodes end in good order that have sent anything; tell whether all of them could."""
         deadline = time.monotonic() + self._patience
-        while (left := [one for one in self._nodes.values() if not one.is_gone]) and time.monotonic() < deadline:
+        begun = [one for one in self._nodes.values() if one.seq]
+        while (left := [one for one in begun if not one.is_gone]) and time.monotonic() < deadline:
             now = time.monotonic()
             waiting = [one for one in left if not one.in_flight][:MOST_AT_ONCE]
             await self._send(self._writers.finals(waiting, now), now)

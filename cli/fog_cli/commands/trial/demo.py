@@ -20,9 +20,9 @@ With --story a branch dies, one node's errors rise and one node ends in good ord
 problems. All that its alerts do is printed, and held against the story: exit code 1 when it differs, unless somebody
 stopped it. With --json it ends once all is over.
 
-All nodes live in one process. More than 1,100 are those of `fog swarm`, as an agent for each would be too much: they
-count and send, but neither talk nor fail. What nobody keeps up with is dropped, and that is said (dropped_seconds with
---json): time, and no counts. 5,000 nodes are the most.
+Up to 1,100 nodes have an agent each, all in one process. More of them are those of `fog swarm`, as agents would be too
+much: they count and send, but neither talk nor fail. What nobody keeps up with is dropped, and that is said
+(dropped_seconds with --json): time, and no counts. 5,000 nodes are the most.
 """
 
 from __future__ import annotations
