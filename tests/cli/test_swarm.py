@@ -225,6 +225,23 @@ async def test_it_is_held_and_goes_on() -> None:
     assert child.report["whole"] is True
 
 
+async def test_it_waits_for_nothing_when_nobody_is_there_any_more() -> None:
+    """Its parent told it to end, and then went; the server is gone too, so that no last count can be acknowledged."""
+    with NatsServer() as server:
+        await make_streams(server.url)
+        plan = Plan(NatsOptions.parse(server.url), "fog.v1", ("swarm",), 4, range(20), 10, 0.1, 1, Chances(), 1)
+        child = Child.start(plan)
+        try:
+            await eventually(lambda: heard(child).get("frames", 0) > 20, what="its frames")
+            server.kill()
+            child.tell()
+            assert not child.has_ended()
+            child.pipe.close()
+            await eventually(lambda: not child.process.is_alive(), deadline=20, what="its end")
+        finally:
+            child.close()
+
+
 def heard(child: Child) -> dict[str, Any]:
     """Return the newest report of a process."""
     child.listen()

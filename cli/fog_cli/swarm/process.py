@@ -90,10 +90,10 @@ class _Process:
         try:
             word = self._pipe.recv()
         except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
             self._patience, word = 0.0, END
         self._is_held = word == HOLD
         if word == END:
-            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
             stop.set()
 
     async def _live(self, stop: asyncio.Event) -> None:
@@ -114,9 +114,9 @@ class _Process:
 
     async def _end(self) -> bool:
         """Let all nodes end in good order that have sent anything; tell whether all of them could."""
-        deadline = time.monotonic() + self._patience
+        began = time.monotonic()
         begun = [one for one in self._nodes.values() if one.seq]
-        while (left := [one for one in begun if not one.is_gone]) and time.monotonic() < deadline:
+        while (left := [one for one in begun if not one.is_gone]) and time.monotonic() - began < self._patience:
             now = time.monotonic()
             waiting = [one for one in left if not one.in_flight][:MOST_AT_ONCE]
             await self._send(self._writers.finals(waiting, now), now)
