@@ -35,7 +35,7 @@ class LightNodes:
     While the aggregator is behind they let their intervals pass, so that it need not catch up at the end.
 
     Args:
-        plan: What they are.
+        plan: Their number, their tree and their series.
         view: The aggregator that reads them.
     """
 

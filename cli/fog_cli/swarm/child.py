@@ -23,7 +23,7 @@ class Child:
     Attributes:
         process: The process.
         pipe: Our end of the pipe to it.
-        report: What it has told last.
+        report: The last that it has told.
     """
 
     process: SpawnProcess

@@ -21,8 +21,8 @@ problems. All that its alerts do is printed, and held against the story: exit co
 stopped it. With --json it ends once all is over.
 
 Up to 1,100 nodes have an agent each, all in one process. More of them are those of `fog swarm`, as agents would be too
-much: they count and send, but neither talk nor fail. What nobody keeps up with is dropped, and that is said
-(dropped_seconds with --json): time, and no counts. 5,000 nodes are the most.
+much: they count and send, but neither talk nor fail. Time is dropped when the machine is too slow, and that is
+said (dropped_seconds with --json); counts are not. 5,000 nodes are the most.
 """
 
 from __future__ import annotations
