@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -58,6 +57,8 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
     parse = parser.parse_known_intermixed_args if many else parser.parse_known_args  # flags between words and files
     known, unknown = parse(argv)
     if unknown:
+        import difflib  # only for who has mistyped
+
         word = unknown[0].partition("=")[0]
         flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - argparse offers no other way to list them
         near = difflib.get_close_matches(word, flags, n=1)

@@ -13,7 +13,6 @@ environment or a file by itself.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -294,5 +293,7 @@ def _hint(name: str, known: Mapping[str, Option]) -> str:
 
 
 def _nearest(word: str, known: Mapping[str, str]) -> str:
+    import difflib  # only for who has mistyped
+
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {known[near[0]]}?" if near else ""

@@ -1,7 +1,8 @@
-"""Keep nats-py light: aiohttp, which only WebSockets need, is imported when the first one is made.
+"""Keep nats-py and a command light: what only WebSockets or only TLS need is imported when the first one is made.
 
 nats-py imports aiohttp wherever it is installed. A program that has it for other purposes, and a short job of cron,
-would pay for it at each start: 140 ms of CPU and 11 MB (docs/decisions/0029-the-agent-is-light.md).
+would pay for it at each start: 140 ms of CPU and 11 MB (docs/decisions/0029-the-agent-is-light.md). asyncio imports
+ssl: 5 MB, which an agent with a plain connection would keep for nothing.
 """
 
 from __future__ import annotations
@@ -10,15 +11,22 @@ import builtins
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from threading import RLock
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 _IMPORTER: Final = "nats.aio.transport"
 _LATE: Final = ("aiohttp", "multidict")
 """Modules that the importer has for WebSockets alone."""
+_TLS: Final = ("ssl", "asyncio.sslproto")
+"""Modules for TLS alone; others use no more of them than their names until there is a connection with it."""
+_HASHES: Final = (("_md5",), ("_sha1",), ("_sha2", "_sha256"), ("_sha2", "_sha512"), ("_sha3",), ("_blake2",))
+"""Modules that `hashlib` needs without OpenSSL, one of each; some systems leave them out."""
 
 
 class LateModule(ModuleType):
@@ -28,7 +36,27 @@ class LateModule(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
-class _Finder(MetaPathFinder):
+class _StandIn(ModuleType):
+    """Stand in `sys.modules` for a module, for all who import it: it is imported when something of it is asked for."""
+
+    _importing: Final = RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # by which others look through all modules
+        with self._importing:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
+            module = import_module(self.__name__)
+            vars(self).update(vars(module))
+        return getattr(module, name)
+
+
+class _NoSocket:
+    """What asyncio asks of each socket, whether it is one of `ssl`: as long as that is not imported, none is."""
+
+
+class _Finder:
     """Find one module, as usual, and have it executed with late imports."""
 
     def find_spec(
@@ -39,12 +67,15 @@ class _Finder(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec, spec.loader)
+            spec.loader = _Loader(spec, spec.loader)  # type: ignore[assignment]  # it has all that a Loader has
         return spec
 
 
-class _Loader(Loader):
-    """Execute a module whose `import` statements are ours. To no other module anything changes."""
+class _Loader:
+    """Execute a module whose `import` statements are ours. To no other module anything changes.
+
+    It is no subclass of `importlib.abc.Loader`, which imports tempfile, zipfile and more.
+    """
 
     def __init__(self, spec: ModuleSpec, loader: Loader) -> None:
         self._spec, self._loader = spec, loader
@@ -82,3 +113,18 @@ def load_websockets() -> None:
     for name in _LATE:
         if find_spec(name) is not None:
             import_module(name)
+
+
+def import_tls_late() -> None:
+    """Let a process of our own, before it imports asyncio, do without OpenSSL until it has a connection with TLS.
+
+    What stands in `sys.modules` in its place is there for everybody: a library must not do that, a command may. Hashes
+    are Python's own then, where it was built with them.
+    """
+    if {"ssl", "asyncio", "hashlib"} & sys.modules.keys():
+        return
+    for name in _TLS:
+        sys.modules[name] = _StandIn(name)
+    vars(sys.modules["ssl"])["SSLSocket"] = _NoSocket
+    if all(any(map(find_spec, names)) for names in _HASHES):
+        sys.modules["_hashlib"] = None  # type: ignore[assignment]  # as documented, for what is not to be found

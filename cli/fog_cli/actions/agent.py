@@ -21,10 +21,8 @@ from fog_agent.sources.host import HostMetrics, default_sources
 from fog_agent.sources.ports import SourceSettings
 from fog_bus.nats.connection import NatsOptions
 from fog_cli.actions.books import Ledger
-from fog_cli.actions.frame_text import FrameText
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError
-from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
 from fog_cli.logs import set_up_logging
 from fog_cli.service import give_back, notify, run_service, share_one_arena
 from fog_cli.sources.of_node import journal_of, settings_of, sources_of, started, stopped
@@ -83,6 +81,9 @@ def print_once(settings: Settings) -> int:
     Raises:
         UsageError: when the options cannot work.
     """
+    from fog_cli.actions.frame_text import FrameText  # 0.25 MB, which an agent that runs can do without
+    from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
+
     collector = TelemetryCollector()
     unread = sources_of(settings, settings_of(settings), collector).look()
     _host(settings, collector).collect()

@@ -6,7 +6,6 @@ A command's module has `Settings` (a frozen dataclass of options), `run(settings
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,6 +70,8 @@ def load(name: str) -> Command:
         UsageError: when no command has it, with the nearest name.
     """
     if name not in SUMMARIES:
+        import difflib  # only for who has mistyped
+
         near = difflib.get_close_matches(name, SUMMARIES, n=1)
         hint = f"did you mean fog {near[0]}?" if near else "fog --help lists the commands"
         raise UsageError(f"{name} is not a command; {hint}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_agent.edge.options import AgentOptions
+from fog_bus.nats.light import import_tls_late
 from fog_bus.options import option, switch
 from fog_bus.options.kinds import DIRECTORY, FILE, NAME, PATH
 from fog_cli.config import group, part
@@ -68,4 +69,5 @@ def run(settings: Settings) -> int:
     if settings.ledger and settings.agent.filters:
         raise UsageError("--ledger is for an audit of all that was counted: --filters leaves some of it out")
     settings = replace(settings, nats=replace(settings.nats, inbox_prefix=inbox or None))
+    import_tls_late()
     return _print_once(settings) if settings.once or settings.explain else _report(settings, path)
