@@ -53,7 +53,7 @@ class _StandIn(ModuleType):
 
 
 class _NoSocket:
-    """What asyncio asks of each socket, whether it is one of `ssl`: as long as that is not imported, none is."""
+    """asyncio asks whether a socket is one of `ssl`: as long as that is not imported, none is."""
 
 
 class _Finder:
@@ -118,8 +118,8 @@ def load_websockets() -> None:
 def import_tls_late() -> None:
     """Let a process of our own, before it imports asyncio, do without OpenSSL until it has a connection with TLS.
 
-    What stands in `sys.modules` in its place is there for everybody: a library must not do that, a command may. Hashes
-    are Python's own then, where it was built with them.
+    The stand-ins are in `sys.modules`, for everybody: a library must not do that, a command may. Hashes are Python's
+    own then, where it was built with them.
     """
     if {"ssl", "asyncio", "hashlib"} & sys.modules.keys():
         return
