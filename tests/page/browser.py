@@ -32,9 +32,9 @@ class Tab:
     said: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    async def shows(self, text: str, where: str = "body") -> None:
+    async def shows(self, text: str, where: str = "body", seconds: float = 40) -> None:
         """Wait until some text is to be seen."""
-        await self.page.locator(where).filter(has_text=text).first.wait_for(timeout=40_000)
+        await self.page.locator(where).filter(has_text=text).first.wait_for(timeout=1000 * seconds)
 
     async def text(self, where: str) -> str:
         """Return the text of the first element that a selector finds, once it is there."""

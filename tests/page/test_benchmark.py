@@ -36,7 +36,7 @@ def test_a_fleet_of_the_load_generator() -> None:
         "1",
         "--json",
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["faults"] == 0

@@ -38,5 +38,5 @@ async def test_an_alert_is_silenced_and_the_silence_ended(fog_nats: NatsServer, 
         await silenced.locator("tr.open").click()
         await opened.shows(REASON, "[aria-label=Silenced]")
         await opened.page.get_by_role("button", name="End it").click()
-        await opened.page.locator("[aria-label=Firing] tr.open").wait_for(timeout=40_000)
+        await opened.page.locator("[aria-label=Firing] tr.open").wait_for(timeout=90_000)
         assert opened.said == []

@@ -61,7 +61,7 @@ export function eventsCard(route, answer, { title = "Events", path = "", most = 
               "li",
               h("time", { title: full(event.timestamp) }, clock(event.timestamp)),
               h("span", h("b", event.name), ` ${saying(event)}`, like ? h("span.label", ` · ${many(like, "other like it", "others like it")}`) : null),
-              h("a.path", { href: toPlace(route, common(paths)) }, shortened(common(paths))),
+              h("a.path", { href: toPlace(route, common(paths)) }, shortened(common(paths)) || "the fleet"),
             ),
           ),
         )

@@ -93,7 +93,7 @@ export class Events {
       "tr",
       h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),
       h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("span.badge", `${count(like)} like it`)] : null),
-      h("td", h("a.path", { href: toPlace(this.page.route, place), title: place, "data-key": `${event.timestamp} ${event.path} ${event.name}` }, shortened(place))),
+      h("td", h("a.path", { href: toPlace(this.page.route, place), title: place || null, "data-key": `${event.timestamp} ${event.path} ${event.name}` }, shortened(place) || "the fleet")),
       h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
       h("td.mono.quiet.wide.long", pairs(event.labels)),
       h("td.note.wide.long", pairs(event.metadata)),
