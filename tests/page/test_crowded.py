@@ -85,7 +85,7 @@ async def test_the_child_with_most_of_a_change_is_named(crowded: Crowded) -> Non
         async with tab("about:blank") as opened:
             await opened.page.route("**/api/changes*", shorter)
             await opened.page.goto(f"{crowded.url}/#/fog/a")
-            # What changed is asked for every 30 s: the first answer may hold less than all of the rise.
+            # It is asked anew every 30 s: the first answer may hold less than all of the rise.
             await opened.shows("100 % of the rise of order_errors_total is under n2", "h1", seconds=90)
             link = opened.page.locator("[aria-label^=Verdict] .note a")
             assert await link.get_attribute("href") == f"#/{RISING}?m=order_errors_total"

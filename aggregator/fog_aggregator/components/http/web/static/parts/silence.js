@@ -4,6 +4,7 @@ import { clock } from "../base/numbers.js";
 import { isUnder } from "../base/paths.js";
 import { ask, order } from "../data/api.js";
 
+const READ_MS = [0, 1000, 5000, 20_000]; // an order is obeyed when the aggregator has read it, of which no message tells
 const CHOICES = { "30 min": ["30m", 1800], "2 h": ["2h", 7200], "8 h": ["8h", 28800], "24 h": ["24h", 86400] };
 
 /** A word for the shell: in single quotes where it must be, with its own ones escaped. */
@@ -13,6 +14,9 @@ export const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.
 export function silenceCommand({ alert, path }, duration, comment) {
   return ["fog silence add", shell(alert || "alertname=~.+"), path && `--path ${shell(path)}`, `--duration ${duration}`, `--comment ${shell(comment)}`].filter(Boolean).join(" ");
 }
+
+/** Ask now, and when an order will have been read. @param {() => void} look */
+const soon = (look) => READ_MS.forEach((wait) => { setTimeout(look, wait); });
 
 export class SilenceForm {
   constructor(page, about) {
@@ -55,7 +59,7 @@ export class SilenceForm {
       [this.sent, this.failed] = [error.message, true];
     }
     this._draw();
-    this.page.fleet.load("alerts");
+    soon(() => this.page.fleet.load("alerts"));
   }
 }
 
@@ -87,8 +91,7 @@ export class SilencesOver {
   async _end(id) {
     try {
       await order("api/silences/expire", { id });
-      this.page.fleet.load("alerts");
-      setTimeout(() => this.load(), 1000);
+      soon(() => { this.page.fleet.load("alerts"); this.load(); });
     } catch (error) {
       put(this.element, h("p.error", error.message));
     }
