@@ -71,8 +71,11 @@ async def test_the_child_with_most_of_a_change_is_named(crowded: Crowded) -> Non
     node = crowded.crowd.nodes[RISING]
 
     async def fail() -> None:
+        """Fail ever more often: a steady rate is no rise any more once the time compared with has it too."""
+        amount = 7.0
         while True:
-            node.errors.increment(7)
+            node.errors.increment(int(amount))
+            amount *= 1.03
             await asyncio.sleep(0.2)
 
     async def shorter(route: Route) -> None:
