@@ -99,6 +99,7 @@ def frames_of(sent: Sequence[Sent]) -> Arrived:
 )
 @example([*(Sent(one, interval=60_000) for one in (0, 1, 0)), Sent(0)], [0, 0, 50_000, 0], 2, 1.0, 0.0)
 @example([*[Sent(0)] * 4, Sent(0, "gap"), Sent(0)], [0, 0, 0, 60_000, 30_000, 0], 2, 1.0, 0.0)
+@example([Sent(0)] * 6, [0, 0, 0, 60_000, 500, 500], 2, 1.0, 0.0)
 @example(MANY, [1_000, -2_000], 0, 1.0, 0.0)
 @example(MANY, [0], 2, 0.0, 2.0)
 def test_a_run_leaves_what_its_frames_leave(
@@ -107,6 +108,7 @@ def test_a_run_leaves_what_its_frames_leave(
     """Several epochs at a path, repeats, gaps, ends, other intervals, ages and flags, at times that go anywhere.
 
     The first example: by its new interval a writer has outlived another one, whose gauges must not count any more.
+    The third: within a run an outage ends, and the seconds after it are not audible.
     """
     messages = messages_of(frames_of(sent), stamps)
     by_numpy, by_kernels = Reader(None), Reader(COMPILED)
