@@ -88,7 +88,7 @@ async def test_kills_lose_nothing_and_double_nothing(
         stack.enter_context(running(receiver))
         kill = sending.start(stack)
         async with Agent(collector, path="fog/0/3", servers=fog_nats.url, interval=0.2):
-            await eventually(lambda: has(4), deadline=40)
+            await eventually(lambda: has(8), deadline=40)
             for _ in range(kills):
                 kill()
                 kill = sending.start(stack)
@@ -138,7 +138,7 @@ async def test_exponential_histograms_reach_receivers(
         stack.enter_context(running(receiver))
         kill = sending.start(stack)
         async with Agent(collector, path="fog/0/3", servers=fog_nats.url, interval=0.2):
-            await eventually(is_there, deadline=40)
+            await eventually(is_there, deadline=100)
             for q in (0.1, 0.5, 0.9, 0.99):
                 theirs = await ask(f"histogram_quantile({q}, took_seconds{'' if is_native else '_bucket'})")
                 query = {"query": f"histogram_quantile({q}, took_seconds_bucket)"}
