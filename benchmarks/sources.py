@@ -87,7 +87,7 @@ def jobs() -> Iterator[Row]:
         environ = os.environ | {"FOG_SOCKET": f"{folder}/jobs.sock", "FOG_SPOOL": f"{folder}/spool"}
         for away in (False, True):
             reader = DatagramReader(
-                "jobs", read_address(f"unix:{folder}/jobs.sock"), receive_with_sender, lambda _: None
+                "jobs", read_address(f"unix:{folder}/jobs.sock"), receive_with_sender, lambda _: None, lambda _: None
             )
             if not away:
                 reader.start()
