@@ -12,6 +12,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
 from fog_agent.sources.jobs.settings import read as read_jobs
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from fog_agent.sources.statsd.listener import ListenerCounters
@@ -83,7 +84,7 @@ def agent() -> TelemetryCollector:
     HostMetrics(collector)
     sources = SourceMetrics(collector)
     sources.expect("app", "line")  # … and sources
-    read_jobs(Table({"name": "jobs"})).source(Context(collector, sources, 10))
+    make_source(read_jobs(Table({"name": "jobs"})), Context(collector, sources, 10))
     ListenerCounters(collector, "statsd")
     return collector
 

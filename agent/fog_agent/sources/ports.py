@@ -60,6 +60,3 @@ class SourceSettings(Protocol):
     @property
     def name(self) -> str:
         """Names the source, once among all."""
-
-    def source(self, context: Context) -> Source:
-        """Make it, without starting it. May import what only it needs."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from fog_agent.edge.agent import Agent
 from fog_agent.sources.configuration import SourcesError, parse_sources
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from fog_agent.sources.running import Sources
@@ -133,7 +134,7 @@ def _node(program: Program, path: str, options: NatsOptions, interval: float) ->
         found = parse_sources(dict(program.tables))
     except SourcesError as error:
         raise CommandError(f"the demo's {program.name} cannot be read: {error}") from None
-    sources = Sources([one.source(context) for one in found], context.metrics)
+    sources = Sources([make_source(one, context) for one in found], context.metrics)
     connection = Connection(replace(options, name=f"fog demo {path}"))
     agent = Agent(
         collector, path=path, connection=connection, interval=interval, info={"role": "demo"}, deadline=FLUSH_SECONDS

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fog_agent.sources.configuration import SourcesError, load_sources
 from fog_agent.sources.jobs.settings import JobsSettings
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context, SourceSettings
 from fog_agent.sources.running import Sources
@@ -61,7 +62,7 @@ def sources_of(settings: Settings, found: Sequence[SourceSettings], collector: T
     if not found:
         return Sources()
     context = Context(collector, SourceMetrics(collector), settings.agent.interval, settings.agent.state_dir)
-    return Sources([one.source(context) for one in found], context.metrics)
+    return Sources([make_source(one, context) for one in found], context.metrics)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fog_agent.sources.configuration import parse_sources
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -51,7 +52,7 @@ def main(spool: Path, journals: str, moment: str) -> None:
     collector = TelemetryCollector(journal=journals)
     where = {"socket": str(spool.with_name(f"{os.getpid()}.sock")), "spool": str(spool)}
     [settings] = parse_sources({"jobs": where})
-    source = settings.source(Context(collector, SourceMetrics(collector), 0.05))
+    source = make_source(settings, Context(collector, SourceMetrics(collector), 0.05))
     if moment:
         number, _, step = moment.partition(":")
         kill_at(int(number), step)

@@ -9,8 +9,11 @@ import pytest
 
 from fog_agent.sources import configuration
 from fog_agent.sources.configuration import Kind, SourcesError, load_sources
-from fog_agent.sources.ports import Context, Source
+from fog_agent.sources.making import make_source
+from fog_agent.sources.metrics import SourceMetrics
+from fog_agent.sources.ports import Context
 from fog_agent.sources.tables import Table
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,6 @@ class Settings:
 
     name: str
     every: float
-
-    def source(self, context: Context) -> Source:
-        """Make none."""
-        raise NotImplementedError
 
 
 def read(table: Table) -> Settings:
@@ -78,3 +77,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With what the system says."""
     with pytest.raises(SourcesError, match="nowhere: cannot be read: No such file"):
         load_sources(tmp_path / "nowhere")
+
+
+def test_settings_of_no_kind_are_refused() -> None:
+    """Each kind's are known to what makes the sources; the error names the others'."""
+    collector = TelemetryCollector()
+    with pytest.raises(TypeError, match="a: no kind of source has settings of the type Settings"):
+        make_source(Settings("a", 5.0), Context(collector, SourceMetrics(collector), 10))

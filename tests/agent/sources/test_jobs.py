@@ -14,6 +14,7 @@ import pytest
 
 from fog_agent.sources.configuration import SourcesError, parse_sources
 from fog_agent.sources.jobs.taking import Taking
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
@@ -27,7 +28,7 @@ class Node:
         paths = {"socket": str(folder / "jobs.sock"), "spool": str(self.spool)}
         self.collector = TelemetryCollector()
         [settings] = parse_sources({"jobs": paths | table})
-        self.source = settings.source(Context(self.collector, SourceMetrics(self.collector), 0.05))
+        self.source = make_source(settings, Context(self.collector, SourceMetrics(self.collector), 0.05))
         self._environ = os.environ | {"FOG_SOCKET": paths["socket"], "FOG_SPOOL": paths["spool"]}
 
     def fog(self, *arguments: str, given: str = "") -> tuple[int, str]:

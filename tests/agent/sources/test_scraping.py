@@ -19,6 +19,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
 from fog_agent.sources.configuration import SourcesError, parse_sources
+from fog_agent.sources.making import make_source
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from fog_agent.sources.running import Sources
@@ -40,7 +41,7 @@ class Node:
         self.collector.read_every(0.1)
         context = Context(self.collector, SourceMetrics(self.collector), 0.1)
         found = parse_sources({kind: list(tables)})
-        self.sources = Sources([one.source(context) for one in found], context.metrics)
+        self.sources = Sources([make_source(one, context) for one in found], context.metrics)
 
     def values(self) -> dict[str, dict[tuple[tuple[str, str], ...], Any]]:
         """Return all values by name and labels."""

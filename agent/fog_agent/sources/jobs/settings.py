@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fog_agent.sources.datagrams import Address, read_address
-from fog_agent.sources.ports import Context, Source
 from fog_agent.sources.statsd.lines import DIALECTS, STATSD
 from fog_agent.sources.tables import Table
 
@@ -37,12 +36,6 @@ class JobsSettings:
     rate: int = 1_000
     max_series: int = 1_000
     dialect: str = STATSD
-
-    def source(self, context: Context) -> Source:
-        """Make the source."""
-        from .source import JobsSource
-
-        return JobsSource(self, context)
 
 
 def read(table: Table) -> JobsSettings:

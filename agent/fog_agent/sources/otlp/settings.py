@@ -7,7 +7,6 @@ from typing import Final
 
 from fog_agent.sources.datagrams import Address, read_address
 from fog_agent.sources.otlp.limits import Limits
-from fog_agent.sources.ports import Context, Source
 from fog_agent.sources.tables import Table
 
 MOST_PROMOTED: Final = 16
@@ -30,12 +29,6 @@ class OtlpSettings:
     promote: tuple[str, ...]
     scope_labels: bool
     limits: Limits
-
-    def source(self, context: Context) -> Source:
-        """Make the receiver."""
-        from .source import OtlpSource
-
-        return OtlpSource(self, context)
 
 
 def read(table: Table) -> OtlpSettings:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from fog_agent.sources.tables import Table
-
-if TYPE_CHECKING:
-    from fog_agent.sources.ports import Context, Source
 
 MOST_SERIES: Final = 10_000
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -67,12 +64,6 @@ class Settings:
     most_series: int
     most_bytes: int
     credentials: Credentials
-
-    def source(self, context: Context) -> Source:
-        """Make the source."""
-        from fog_agent.sources.scraping.source import scraped
-
-        return scraped(self, context)
 
 
 def read(table: Table) -> Settings:

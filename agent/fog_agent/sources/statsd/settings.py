@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fog_agent.sources.datagrams import Address, read_address
-from fog_agent.sources.ports import Context, Source
 from fog_agent.sources.tables import Table
 from fog_schema.limits import MAX_BOUNDS
 from utilityfog_frontend.telemetry.exponential.resolution import EXPONENTIAL
@@ -34,12 +33,6 @@ class StatsdSettings:
     name: str
     addresses: tuple[Address, ...]
     plan: Plan
-
-    def source(self, context: Context) -> Source:
-        """Make the listener."""
-        from .listener import StatsdListener
-
-        return StatsdListener(self, context)
 
 
 def read(table: Table) -> StatsdSettings:

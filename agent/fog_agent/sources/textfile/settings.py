@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fog_agent.sources.scraping.settings import MOST_BYTES, MOST_SERIES, check_labels
 from fog_agent.sources.tables import Table
-
-if TYPE_CHECKING:
-    from fog_agent.sources.ports import Context, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +30,6 @@ class Settings:
     most_files: int
     most_series: int
     most_bytes: int
-
-    def source(self, context: Context) -> Source:
-        """Make the source."""
-        from fog_agent.sources.textfile.source import of_directory
-
-        return of_directory(self, context)
 
 
 def read(table: Table) -> Settings:
