@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
@@ -16,6 +17,12 @@ CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") o
 needs_browser: Final = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 DESKTOP: Final = (1400, 900)
 PHONE: Final = (390, 844)
+OF_EVERY_VIEW: Final = frozenset(
+    {"alerts?limit=1000", "status", "stream", "tree?format=columns", "v1/metadata", "v1/query"}
+)
+"""Questions of the page, whichever view is open."""
+OF_THE_MOMENT: Final = ("query", "name", "start", "end", "time")
+"""Parameters that differ from round to round: an expression and a name are of the families that are known by then."""
 
 
 @dataclass
@@ -39,6 +46,11 @@ class Tab:
     async def text(self, where: str) -> str:
         """Return the text of the first element that a selector finds, once it is there."""
         return await self.page.locator(where).first.inner_text(timeout=20_000)
+
+    @property
+    def questions(self) -> set[str]:
+        """Everything that was asked for, however often: a busy machine has seen more rounds when a test looks."""
+        return {_question(address) for address in self.asked}
 
     async def evaluate(self, script: str) -> Any:
         """Run a function in the page, and return what it does."""
@@ -84,3 +96,10 @@ async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") 
 def _told(message: ConsoleMessage) -> str:
     """Return the text of an error in the console, and where it is from."""
     return f"{message.text} ({message.location.get('url')})"
+
+
+def _question(address: str) -> str:
+    """Return what an address asks, without what is of the moment."""
+    parts = urlsplit(address)
+    lasting = "&".join(f"{name}={value}" for name, value in parse_qsl(parts.query) if name not in OF_THE_MOMENT)
+    return parts.path.partition("/api/")[2] + (f"?{lasting}" if lasting else "")

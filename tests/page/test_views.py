@@ -10,9 +10,11 @@ import pytest
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.page.browser import DESKTOP, PHONE, needs_browser, tab
+from tests.page.browser import DESKTOP, OF_EVERY_VIEW, PHONE, needs_browser, tab
 
 pytestmark = needs_browser
+OF_THE_FLEET = {"changes?window=1h", "events?limit=100", "v1/query_range?step=60", "v1/query_range?step=900"}
+"""Questions of the overview: of all lines of an hour together, and of the day."""
 NODES = [f"fog/{place}/{node}" for place in "abc" for node in range(2)]
 
 
@@ -36,7 +38,7 @@ async def test_all_is_well(fog_nats: NatsServer, size: tuple[int, int]) -> None:
         await opened.shows("Nothing is wrong")
         assert await opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert await opened.evaluate("document.querySelectorAll('*').length") <= 1500
-        assert len({address.split("?")[0] for address in opened.asked}) <= 8
+        assert opened.questions <= OF_EVERY_VIEW | OF_THE_FLEET
         assert opened.said == []
 
 
