@@ -160,6 +160,42 @@ async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
             assert second.said == []
 
 
+async def test_the_address_has_what_was_chosen(fleet: Rich) -> None:
+    """A selected problem, a filter, an order, a metric that is explained: a link has them, and Back undoes the last."""
+    chosen = ".problem[aria-selected=true]"
+    async with tab(fleet.url) as opened, tab("about:blank") as other:
+        press = opened.page.keyboard.press
+        await opened.shows("Errors rise", ".problem")
+        await press("1")
+        await opened.page.locator(chosen).wait_for()
+        await other.page.goto(opened.page.url)
+        await other.shows("Errors rise", chosen)
+        await opened.page.go_back()
+        await opened.page.locator(chosen).wait_for(state="detached")
+        await opened.page.goto(f"{fleet.url}/#/fog/a/r0")
+        await opened.shows("n5", "[aria-label=Children]")
+        await press("o")
+        await press("f")
+        await opened.page.keyboard.type("n1")
+        await press("Enter")
+        assert opened.page.url.endswith("#/fog/a/r0?sort=value&q=n1")
+        await other.page.goto(opened.page.url)
+        await other.shows("n1", "[aria-label=Children]")
+        assert await other.page.locator("[aria-label=Children] tbody tr").count() == 1
+        assert await other.page.locator("input.filter").input_value() == "n1"
+        await opened.page.go_back()  # what is typed is no step of its own
+        await opened.page.wait_for_url("**/#/fog/a/r0", timeout=10_000)
+        await opened.page.goto(f"{fleet.url}/#/{RISING}")
+        await opened.shows("sum of the above")
+        await press("j")
+        await press("j")
+        await opened.page.wait_for_url("**m=*", timeout=10_000)
+        name = opened.page.url.partition("m=")[2]
+        await other.page.goto(opened.page.url)
+        await other.shows(name, "[aria-label='Why this number'] .mono")
+        assert [*opened.said, *other.said] == []
+
+
 async def same(opened: Tab, before: dict[str, object]) -> bool:
     """Tell whether a view looks as another did."""
     return await looks(opened) == before

@@ -59,6 +59,13 @@ class Page {
     return format({ ...this.route, query: { ...this.route.query, ...query } });
   }
 
+  /** Put what is chosen, sorted or filtered into the address, where the view stays. A step of its own to go back, but for what is typed. */
+  note(query, typed = false) {
+    const address = this.with(query);
+    history[typed ? "replaceState" : "pushState"](null, "", address);
+    this.route = parse(address);
+  }
+
   copy(text, button = null) {
     if (text) copy(text, button);
     return Boolean(text);

@@ -24,6 +24,9 @@ export function shortened(path, most = 48) {
   return [...begin, ...(begin.length < parts.length - 2 ? ["…"] : []), ...end].join("/");
 }
 
+/** What follows a word in a list, in which the first one follows the last. */
+export const after = (all, one) => all[(all.indexOf(one) + 1) % all.length];
+
 /** The longest path that all of these are at or under. */
 export function common(paths) {
   let found = tokens(paths[0] ?? "");

@@ -1,13 +1,15 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
-import { brief, matcher } from "../base/paths.js";
+import { after, brief, matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
+import { enter, filterField, moved } from "./filter.js";
 import { Rows } from "./rows.js";
 import { spark } from "../draw/spark.js";
 
 const MOST_ROWS = 100;
+const CHILDREN_BY = ["worst", "value", "name"];
 const UNLIKE = 3;
 
 /** Ratios of values to the median of the others; none below four others, and none of NaN. */
@@ -20,13 +22,13 @@ export function ratios(values) {
 }
 
 export class Children {
-  /** @param {{route: any, path: string, open: (path: string) => void}} options */
-  constructor(options) {
-    this.options = options;
-    this.sort = "worst";
-    this.filter = "";
+  /** @param {any} page @param {string} path */
+  constructor(page, path) {
+    this.page = page;
+    this.path = path;
     this.chosen = -1;
     this.rows = [];
+    this.shown = [];
     this.metric = null;
     this.sparks = new Map();
     this.values = new Map();
@@ -34,24 +36,24 @@ export class Children {
     this.head = h("tr");
     this.table = new Rows(this.head, "Children", (row, place) => this._row(row, place));
     this.rest = h("p.body.note");
-    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } }));
+    this.field = filterField(page, "children", "filter: name, *", () => this.draw(), true);
     this.element = card("Children", { className: "order-2", end: [this.field, h("span.label.wide", "filter ", key("f"), " sort ", key("o"))] }, this.table.element, this.rest);
   }
 
   /** @param {import("../data/tree.js").Tree} tree */
   show(tree) {
-    const place = tree.find(this.options.path);
+    const place = tree.find(this.path);
     this.tree = tree;
-    const known = place >= 0 || !this.options.path;
+    const known = place >= 0 || !this.path;
     this.rows = (known ? tree.childrenOf(place) : []).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false }));
-    if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.options.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true });
+    if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true });
     this.draw();
   }
 
   draw() {
-    const others = new Map([...this.values].filter(([path]) => path !== this.options.path));
+    const others = new Map([...this.values].filter(([path]) => path !== this.path));
     this.ratios = ratios(others);
-    const wanted = matcher(this.filter);
+    const wanted = matcher(this.field.value);
     const shown = this.rows.filter(({ name }) => wanted(name)).sort(this._order());
     this.shown = shown;
     this.table.element.classList.toggle("tall", shown.length > MOST_ROWS);
@@ -71,7 +73,6 @@ export class Children {
   }
 
   _row(row, place) {
-    const { route, open } = this.options;
     const { metric, more } = this;
     const value = this.values.get(row.path);
     const ratio = row.self ? NaN : (this.ratios.get(row.path) ?? NaN);
@@ -80,8 +81,8 @@ export class Children {
     const [text] = figure(value, metric ? unitOf(metric.name, metric.type) : "");
     return h(
       "tr.open",
-      { "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
-      h("td", h("a.path", { href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
+      { "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this.open(row.path); } },
+      h("td", h("a.path", { href: toPlace(this.page.route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
       h("td.number", count(row.nodes), " ", this._bar(row)),
       metric && h("td", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
@@ -101,47 +102,34 @@ export class Children {
     const value = (row) => this.values.get(row.path) ?? -Infinity;
     const away = (row) => Math.abs(Math.log(this.ratios.get(row.path) || 1)) || 0;
     const share = (row) => row.bad / (row.nodes || 1);
-    const orders = {
+    return {
       worst: (one, other) => Number(one.self) - Number(other.self) || share(other) - share(one) || Number(away(other) > 1) - Number(away(one) > 1) || value(other) - value(one) || one.child - other.child,
       name: (one, other) => one.child - other.child,
       value: (one, other) => value(other) - value(one),
-    };
-    return orders[this.sort];
+    }[this.page.route.query.sort ?? CHILDREN_BY[0]];
   }
 
-  _unfilter() {
-    this.field.value = this.filter = "";
-    this.field.hidden = true;
-    this.draw();
+  open(path) {
+    this.page.go(toPlace(this.page.route, path));
   }
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    if (name === "f") {
-      this.field.hidden = false;
-      this.field.focus();
-      return true;
-    }
+    const next = moved(name, this.chosen, this.shown.length);
+    if (name === "f") return enter(this.field);
     if (name === "o") {
-      this.sort = { worst: "value", value: "name", name: "worst" }[this.sort];
+      this.page.note({ sort: after(CHILDREN_BY, this.page.route.query.sort ?? CHILDREN_BY[0]) });
       this.draw();
-      return true;
-    }
-    if (name === "j" || name === "k") {
-      this.chosen = Math.max(0, Math.min((this.shown?.length ?? 1) - 1, this.chosen + (name === "j" ? 1 : -1)));
-      this.table.reveal(this.chosen);
-      return true;
-    }
-    if (name === "Enter" && this.shown?.[this.chosen]) {
-      this.options.open(this.shown[this.chosen].path);
-      return true;
-    }
-    return false;
+    } else if (next >= 0) {
+      this.chosen = next;
+      this.table.reveal(next);
+    } else return false;
+    return true;
   }
 
   /** The child that "Open" means: the chosen row, or the worst. */
   get first() {
-    return this.shown?.[Math.max(0, this.chosen)] ?? null;
+    return this.shown[Math.max(0, this.chosen)];
   }
 }
 

@@ -3,6 +3,7 @@ import { card, h, heads, key, put } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { ask, ranges } from "../data/api.js";
+import { enter, filterField, moved } from "./filter.js";
 import { seriesOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
 
@@ -20,16 +21,16 @@ export class NodeMetrics {
     this.explain = explain;
     /** @type {any} */
     this.rows = [];
+    this.shown = [];
     this.like = new Map();
     /** @type {any} */
     this.others = null;
-    this.filter = "";
     this.chosen = -1;
     this.error = "";
     this.body = h("tbody");
     this.note = h("p.body.note");
     this.title = h("span.label");
-    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter", hidden: true, "aria-label": "Filter the metrics", oninput: () => { this.filter = this.field.value; this.draw(); } }));
+    this.field = filterField(page, "metrics", "filter", () => this.draw(), true);
     this.element = card(
       "Metrics",
       { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },
@@ -38,9 +39,9 @@ export class NodeMetrics {
     );
   }
 
-  /** The name of the first row: what "why" begins with. */
+  /** What "why" begins with: the metric of the address, where it is here, or the first one. */
   get first() {
-    return this.rows[0]?.name ?? "";
+    return (this.rows.find(({ name }) => name === this.page.route.query.m) ?? this.rows[0])?.name ?? "";
   }
 
   async load(span, signal) {
@@ -100,9 +101,9 @@ export class NodeMetrics {
   }
 
   draw() {
-    const wanted = matcher(this.filter);
+    const wanted = matcher(this.field.value);
     const shown = this.rows.filter(({ name, labels }) => wanted(`${name} ${Object.values(labels).join(" ")}`));
-    this.shown = shown.slice(0, this.filter || this.all ? MOST_SERIES : FEW_SERIES);
+    this.shown = shown.slice(0, this.field.value || this.all ? MOST_SERIES : FEW_SERIES);
     put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
     put(this.body, this.shown.map((row, place) => this._row(row, place)));
     put(this.note, this.error || (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
@@ -121,7 +122,7 @@ export class NodeMetrics {
     const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
       "tr.open",
-      { "aria-selected": String(place === this.chosen), onclick: () => { this.chosen = place; this.explain(row.name); this.draw(); } },
+      { "aria-selected": String(place === this.chosen), onclick: () => this._choose(place) },
       h("td.long", h("span.mono", odd ? h("b", row.name) : row.name, labels && h("span.quiet", ` ${labels}`))),
       h("td", row.line ? spark(row.line, { width: 92, kind: odd ? "critical" : "plain" }) : null),
       h("td", { class: `number ${odd ? "bad" : ""}` }, text, " ", h("span.unit", row.type === "histogram" ? `${shown} p99` : shown)),
@@ -131,19 +132,20 @@ export class NodeMetrics {
     );
   }
 
+  /** Choose a row: its metric is explained, and in the address. */
+  _choose(place) {
+    this.chosen = place;
+    this.page.note({ m: this.shown[place].name });
+    this.explain(this.shown[place].name);
+    this.draw();
+  }
+
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    if (name === "f") {
-      this.field.hidden = false;
-      this.field.focus();
-      return true;
-    }
-    if (name === "j" || name === "k") {
-      this.chosen = Math.max(0, Math.min(this.shown.length - 1, this.chosen + (name === "j" ? 1 : -1)));
-      if (this.shown[this.chosen]) this.explain(this.shown[this.chosen].name);
-      this.draw();
-      return true;
-    }
-    return false;
+    const next = moved(name, this.chosen, this.shown.length);
+    if (name === "f") return enter(this.field);
+    if (next < 0) return false;
+    this._choose(next);
+    return true;
   }
 }

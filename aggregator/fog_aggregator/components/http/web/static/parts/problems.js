@@ -17,7 +17,7 @@ export function when(problem, now) {
 /** The place of a problem: one path, and how many more. */
 export const placeOf = (problem) => `${shortened(problem.path || "the fleet")}${problem.more ? ` and ${count(problem.more)} more` : ""}`;
 
-/** @param {{route: any, problems: any[], silenced: number, selected: number, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: string}} told */
+/** @param {{route: any, problems: any[], silenced: number, selected: any, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: string}} told */
 export function problemsCard(told) {
   const { problems, silenced, route } = told;
   const shown = problems.slice(0, MOST_PROBLEMS);
@@ -36,7 +36,7 @@ export function problemsCard(told) {
 const isInner = (event) => event.target.closest("button, a") !== null;
 
 function problemLine(problem, { route, selected, now, sparks, select, act }) {
-  const chosen = problem.number === selected;
+  const chosen = problem === selected;
   const kind = problem.severity === "critical" ? "critical" : problem.severity === "warning" ? "warning" : "plain";
   const values = sparks.get(problem.id);
   return h(

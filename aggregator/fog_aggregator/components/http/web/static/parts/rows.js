@@ -1,15 +1,15 @@
 // Rows of a table that are drawn as it is scrolled: a hundred thousand of them cost what is in sight.
 import { h, put } from "../base/dom.js";
+import { moved } from "./filter.js";
 
 export const ROW = 32;
 
 /** Move the focus from a row's link to the next one's or the one before. @returns {boolean} whether the key was ours */
-export function step(body, name) {
-  const way = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[name];
-  if (!way) return false;
-  const links = [...body.querySelectorAll("a.path")];
-  links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + way))]?.focus();
-  return true;
+export function step(body, name, wanted = "a.path") {
+  const links = [...body.querySelectorAll(wanted)];
+  const next = links[moved(name, links.indexOf(document.activeElement), links.length)];
+  next?.focus();
+  return Boolean(next);
 }
 
 /** The table in a box that scrolls, and what draws rows into it. */

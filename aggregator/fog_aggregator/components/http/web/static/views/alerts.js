@@ -1,20 +1,20 @@
 // Alerts at and under a place: firing, pending, silenced, resolved; one line for one cause, with what to do.
 import { card, h, heads, put } from "../base/dom.js";
 import { clock, count, full, many, span } from "../base/numbers.js";
-import { isUnder, shortened } from "../base/paths.js";
+import { after, isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SIGNS } from "../parts/events.js";
+import { step } from "../parts/rows.js";
 import { SilenceForm, SilencesOver } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 import { floods, strip } from "../draw/strips.js";
 
 const STRIP = 6 * 3600;
+const ALERTS_BY = ["place", "rule", "time"];
 
 export class Alerts {
   constructor(page) {
     this.page = page;
-    this.opened = page.route.query.open ?? "";
-    this.sort = page.route.query.sort ?? "place";
     this.top = h("div");
     this.lists = h("div.stack");
     /** @type {Map<string, SilenceForm | SilencesOver>} one for each alert: what is typed stays */
@@ -25,6 +25,10 @@ export class Alerts {
   }
 
   close() {}
+
+  get sort() {
+    return this.page.route.query.sort ?? ALERTS_BY[0];
+  }
 
   get places() {
     const under = this.page.route.path;
@@ -55,7 +59,7 @@ export class Alerts {
   }
 
   _list(name, list) {
-    const buttons = name === "Firing" ? h("span.group", ["place", "rule", "time"].map((by) => h("button", { "aria-pressed": String(by === this.sort), onclick: () => { this.sort = by; this.update(); } }, `by ${by}`))) : null;
+    const buttons = name === "Firing" ? h("span.group", ALERTS_BY.map((by) => h("button", { "aria-pressed": String(by === this.sort), "data-key": by, onclick: () => this._note({ sort: by }) }, `by ${by}`))) : null;
     if (!list.length) return name === "Firing" ? card(name, {}, h("p.body.note", "Nothing fires here.")) : null;
     const order = { place: (one, other) => (one.path < other.path ? -1 : 1), rule: (one, other) => (one.title < other.title ? -1 : 1), time: (one, other) => (other.start ?? 0) - (one.start ?? 0) }[this.sort];
     const shown = name === "Firing" && this.sort !== "place" ? [...list].sort(order) : list;
@@ -69,7 +73,7 @@ export class Alerts {
   _rows(one, list) {
     const { page } = this;
     const now = page.now();
-    const open = this.opened === one.id;
+    const open = this.page.route.query.open === one.id;
     const ended = list === "Resolved today";
     const kind = ended ? "ended" : one.severity;
     const since = ended ? `${clock(one.start, 2)}–${clock(one.end, 2)}` : `${clock(one.start, 2)} · ${span(now - one.start)}`;
@@ -101,23 +105,21 @@ export class Alerts {
   }
 
   _open(id) {
-    this.opened = this.opened === id ? "" : id;
+    this._note({ open: this.page.route.query.open === id ? "" : id });
+  }
+
+  _note(query) {
+    this.page.note(query);
     this.update();
   }
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    const rows = [...this.element.querySelectorAll("tr[tabindex]")];
-    const place = rows.indexOf(/** @type {any} */ (document.activeElement));
-    if (name === "j" || name === "k") {
-      /** @type {any} */ (rows[Math.max(0, Math.min(rows.length - 1, place + (name === "j" ? 1 : -1)))])?.focus();
-      return true;
-    }
-    if (name === "s" && (place >= 0 || rows.length)) {
-      /** @type {any} */ (rows[Math.max(0, place)]).click();
-      return true;
-    }
-    return false;
+    const row = this.element.querySelector(`tr[tabindex]${this.element.querySelector("tr:focus") ? ":focus" : ""}`);
+    if (name === "s" && row) /** @type {any} */ (row).click();
+    else if (name === "o") this._note({ sort: after(ALERTS_BY, this.sort) });
+    else return step(this.element, name, "tr[tabindex]");
+    return true;
   }
 }
 

@@ -32,7 +32,7 @@ export class Branch {
     this.abort = new AbortController();
     this.rounds = new Rounds();
     this.recent = new Recent(page, this.path);
-    this.children = new Children({ route: page.route, path: this.path, open: (path) => page.go(toPlace(page.route, path)) });
+    this.children = new Children(page, this.path);
     this.charts = new Charts(page, this.path);
     this.colouring = new Colouring(page);
     this.actions = h("span.actions");
@@ -168,7 +168,7 @@ export class Branch {
     const { first } = this.children;
     put(
       this.actions,
-      first && h("button.button.first", { onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${brief(first.name, 16)} `, key("Enter")),
+      first && h("button.button.first", { onclick: () => this.children.open(first.path) }, `Open ${brief(first.name, 16)} `, key("Enter")),
       h("button.button", { onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
       h("button.button", { onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
       h("button.button", { onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
@@ -178,9 +178,8 @@ export class Branch {
   /** @returns {boolean} whether the key was ours */
   press(name) {
     const { page, path } = this;
-    if (name === "Enter" && this.children.first) page.go(toPlace(page.route, this.children.first.path));
+    if ((name === "Enter" || name === "ArrowDown") && this.children.first) this.children.open(this.children.first.path);
     else if (name === "ArrowUp") page.up();
-    else if (name === "ArrowDown" && this.children.first) page.go(toPlace(page.route, this.children.first.path));
     else if (name === "ArrowLeft" || name === "ArrowRight") page.beside(name === "ArrowLeft" ? -1 : 1);
     else if (name === "y") page.copy(this.charts.query);
     else if (name === "s") page.act.silence({ path });

@@ -1,7 +1,7 @@
 // Events of a place over time: bars by name, chips, folded runs with labels and metadata.
 import { card, h, heads, key, put } from "../base/dom.js";
 import { clock, count, full } from "../base/numbers.js";
-import { common, shortened } from "../base/paths.js";
+import { after, common, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
@@ -12,12 +12,12 @@ import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
 const EVENTS_AT_ONCE = 500;
+const EVENTS_BY = ["time", "name", "place"];
 
 export class Events {
   constructor(page) {
     this.page = page;
     this.paused = false;
-    this.sort = "time";
     this.abort = new AbortController();
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" }));
     this.head = h("div.about");
@@ -43,6 +43,10 @@ export class Events {
     this.abort.abort();
     this.observer.disconnect();
     this.page.live.removeEventListener("event", this.onEvent);
+  }
+
+  get sort() {
+    return this.page.route.query.sort ?? EVENTS_BY[0];
   }
 
   async load() {
@@ -115,7 +119,7 @@ export class Events {
   press(name) {
     if (name === " ") this._pause();
     else if (name === "o") {
-      this.sort = { time: "name", name: "place", place: "time" }[this.sort];
+      this.page.note({ sort: after(EVENTS_BY, this.sort) });
       this.update();
     }
     else if (name === "f") this.chips.querySelector("button")?.focus();

@@ -2,10 +2,11 @@
 import { card, h, heads, key, put } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
-import { matcher, shortened } from "../base/paths.js";
+import { after, matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask, instant } from "../data/api.js";
 import { atPlace, census } from "../data/queries.js";
+import { filterField } from "../parts/filter.js";
 import { step } from "../parts/rows.js";
 import { crumbs } from "../parts/verdict.js";
 
@@ -20,9 +21,7 @@ export class Metrics {
     this.odd = new Map();
     this.series = new Map();
     this.rates = new Map();
-    /** @type {((family: any) => number) | null} */
-    this.sort = null;
-    this.field = h("input.filter", { placeholder: "filter: name, help, type", value: page.route.query.q ?? "", "aria-label": "Filter the metrics (f)", oninput: () => this.update() });
+    this.field = filterField(page, "metrics", "filter: name, help, type", () => this.update());
     this.body = h("tbody");
     this.rest = h("p.body.note");
     this.element = h(
@@ -66,9 +65,10 @@ export class Metrics {
 
   update() {
     const { page } = this;
-    const test = matcher(/** @type {HTMLInputElement} */ (this.field).value);
+    const test = matcher(this.field.value);
     const shown = page.fleet.families.filter(({ name, type, help }) => test(`${name} ${type} ${help}`));
-    if (this.sort) shown.sort((one, other) => (this.sort(other) || 0) - (this.sort(one) || 0));
+    const most = { series: this._count, rate: this._rate }[page.route.query.sort];
+    if (most) shown.sort((one, other) => (most(other) || 0) - (most(one) || 0));
     put(
       this.body,
       shown.slice(0, MOST_FAMILIES).map((family) =>
@@ -114,8 +114,7 @@ export class Metrics {
 
   /** As the page has them, or those with the most first. */
   _order() {
-    const orders = [null, this._count, this._rate];
-    this.sort = orders[(orders.indexOf(this.sort) + 1) % orders.length];
+    this.page.note({ sort: after(["", "series", "rate"], this.page.route.query.sort ?? "") });
     this.update();
   }
 

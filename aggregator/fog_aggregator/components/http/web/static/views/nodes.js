@@ -2,9 +2,10 @@
 import { copy, h, heads, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
-import { isUnder, shortened } from "../base/paths.js";
+import { after, isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
+import { filterField, moved } from "../parts/filter.js";
 import { ROW, Rows } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
@@ -26,7 +27,7 @@ export class Nodes {
     this.lines = [];
     this.unfolded = new Set();
     this.abort = new AbortController();
-    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() }));
+    this.field = filterField(page, "nodes", "filter: path, version, role…", () => this._filter());
     this.head = h("div.about");
     this.chips = h("span.chip-list");
     this.rest = h("p.body.note");
@@ -72,8 +73,6 @@ export class Nodes {
   _filter() {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
-      history.replaceState(null, "", this.page.with({ q: this.field.value }));
-      this.page.route.query.q = this.field.value;
       this.rows = [];
       this.load();
     }, TYPED_MS);
@@ -143,12 +142,12 @@ export class Nodes {
   /** @returns {boolean} whether the key was ours */
   press(name) {
     const node = this.lines[this.chosen];
-    const move = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[name];
-    if (move) {
-      this.chosen = Math.max(0, Math.min(this.lines.length - 1, this.chosen + move));
-      this.table.reveal(this.chosen);
+    const next = moved(name, this.chosen, this.lines.length);
+    if (next >= 0) {
+      this.chosen = next;
+      this.table.reveal(next);
     } else if (name === "f") this.field.focus();
-    else if (name === "o") this.page.go(this.page.with({ sort: { worst: "silence", silence: "path", path: "" }[this.page.route.query.sort || "worst"] }));
+    else if (name === "o") this.page.go(this.page.with({ sort: after(["", "silence", "path"], this.page.route.query.sort ?? "") }));
     else if (name === "e" && node?.fold) this._unfold(node);
     else if (name === "x" && node) {
       if (!this.picked.delete(node.path)) this.picked.add(node.path);

@@ -29,7 +29,6 @@ export class Overview {
   /** @param {any} page */
   constructor(page) {
     this.page = page;
-    this.selected = 0;
     this.loadedAt = 0;
     this.rounds = new Rounds();
     this.recent = new Recent(page, page.route.path);
@@ -57,6 +56,11 @@ export class Overview {
 
   get problems() {
     return this.page.fleet.alerts?.problems ?? [];
+  }
+
+  /** The problem that the address names. */
+  get selected() {
+    return this.problems.find(({ id }) => id === this.page.route.query.open);
   }
 
   async _load(all) {
@@ -115,7 +119,8 @@ export class Overview {
   }
 
   select(number) {
-    this.selected = this.selected === number ? 0 : number;
+    const problem = this.problems[number - 1];
+    this.page.note({ open: problem === this.selected ? "" : problem.id });
     this.update();
   }
 
@@ -125,7 +130,7 @@ export class Overview {
       this.select(Number(name));
       return true;
     }
-    const problem = this.problems[this.selected - 1];
+    const problem = this.selected;
     if (name === "Enter" && problem) {
       this.page.act.open(problem);
       return true;
