@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import venv
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -72,40 +73,60 @@ def scrape() -> Iterator[Row]:
 
 
 def jobs() -> Iterator[Row]:
-    """Measure the processor time of a whole process: `fog run` around `true`, and `fog emit`; the median of some."""
+    """Measure the processor time of whole processes: `fog run` around `true`, and `fog emit`, of an installed wheel."""
     from fog_agent.sources.datagrams import DatagramReader, read_address, receive_with_sender
 
-    light = f"import sys; sys.path[:0] = {sys.path!r}; from fog_cli.jobs.entry import main; sys.exit(main())"
-    commands = {
-        "python -c pass": [sys.executable, "-c", "pass"],
-        "python -IS -c pass": [sys.executable, "-IS", "-c", "pass"],
-    }
-    for fog, words in (([FOG], "as installed"), ([sys.executable, "-IS", "-c", light], "a script of two lines")):
-        commands[f"fog emit, {words}"] = [*fog, "emit", "a_total", "1"]
-        commands[f"fog run -- true, {words}"] = [*fog, "run", "--", "/bin/true"]
     with tempfile.TemporaryDirectory() as folder:
+        python = str(installed(Path(folder)))
+        light = (
+            "import sys; sys.path.append(sys.argv.pop(1)); from fog_cli.jobs.entry import main; sys.exit(main())",
+            *map(str, Path(folder).glob("lib/python*/site-packages")),
+        )
+        commands = {
+            "true": ["/bin/true"],
+            "python -c pass": [python, "-c", "pass"],
+            "python -IS -c pass": [python, "-IS", "-c", "pass"],
+        }
+        for fog, words in (
+            ([str(Path(python).with_name("fog"))], "as installed from the wheel"),
+            ([python, "-IS", "-c", *light], "a script of two lines"),
+        ):
+            commands[f"fog emit, {words}"] = [*fog, "emit", "a_total", "1"]
+            commands[f"fog run -- true, {words}"] = [*fog, "run", "--", "/bin/true"]
         environ = os.environ | {"FOG_SOCKET": f"{folder}/jobs.sock", "FOG_SPOOL": f"{folder}/spool"}
-        for away in (False, True):
-            reader = DatagramReader(
-                "jobs", read_address(f"unix:{folder}/jobs.sock"), receive_with_sender, lambda _: None, lambda _: None
-            )
-            if not away:
-                reader.start()
-            for what, argv in commands.items():
-                yield Row(f"{what}{', no agent' if away else ''}", median_cpu(argv, environ), "ms")
-            reader.stop()
-            commands = {what: argv for what, argv in commands.items() if "fog" in what}
+        reader = DatagramReader(
+            "jobs", read_address(f"unix:{folder}/jobs.sock"), receive_with_sender, lambda _: None, lambda _: None
+        )
+        reader.start()
+        for what, spent in median_cpu(commands, environ).items():
+            yield Row(what, spent, "ms")
+        reader.stop()
+        for what, spent in median_cpu(commands, environ).items():
+            if "fog" in what:
+                yield Row(f"{what}, no agent", spent, "ms")
 
 
-def median_cpu(argv: list[str], environ: dict[str, str]) -> float:
-    """Return the milliseconds of processor time that a process and its children take, the median of 21."""
-    found = []
-    for _ in range(3 * RUNS):
-        pid = os.posix_spawn(argv[0], argv, environ)
-        _, status, usage = os.wait4(pid, 0)
-        assert status == 0, argv
-        found.append(1_000 * (usage.ru_utime + usage.ru_stime))
-    return median(found)
+def installed(folder: Path) -> Path:
+    """Build the wheel, and install it into a new environment in a folder; return the Python there."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=Path(__file__).parent.parent, check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, *map(str, folder.glob("*.whl"))], check=True)
+    return python
+
+
+def median_cpu(commands: dict[str, list[str]], environ: dict[str, str]) -> dict[str, float]:
+    """Return the milliseconds of processor time that each process takes with its children, the median of 51 rounds."""
+    found: dict[str, list[float]] = {what: [] for what in commands}
+    for _ in range(51):
+        for what, argv in commands.items():
+            pid = os.posix_spawn(argv[0], argv, environ)
+            _, status, usage = os.wait4(pid, 0)
+            assert status == 0, argv
+            found[what].append(1_000 * (usage.ru_utime + usage.ru_stime))
+    return {what: median(times) for what, times in found.items()}
 
 
 def otlp() -> Iterator[Row]:

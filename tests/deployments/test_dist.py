@@ -94,6 +94,8 @@ def test_the_wheel_has_all_files_of_its_packages(dist: Path) -> None:
     """Modules, the page's files, the shipped rules and py.typed: all that git knows there, and nothing else."""
     with zipfile.ZipFile(wheel_of(dist)) as opened:
         inside = {name for name in opened.namelist() if ".dist-info/" not in name}
+    (script,) = [name for name in inside if name.endswith(".data/scripts/fog")]
+    inside.remove(script)
     wanted = {file.partition("/")[2] for file in tracked() if file.startswith(tuple(f"{one}/" for one in IN_THE_WHEEL))}
     assert inside == wanted
     for needed in ("web/static/index.html", "rules/builtin.yml", "fog_cli/py.typed"):
@@ -151,3 +153,7 @@ def test_the_wheel_works_alone(dist: Path, tmp_path: Path) -> None:
     assert f"-{said(fog, '--version').split()[1]}-" in wheel_of(dist).name
     assert "--path" in said(fog, "agent", "--help")
     assert "--listen" in said(fog, "aggregator", "--help")
+    job = [str(python), "-X", "importtime", fog, "run", "--spool", str(tmp_path), "--", "echo", "told"]
+    done = subprocess.run(job, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60, env={})
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert (done.stdout, "fog_cli.jobs.running" in imported, "re" in imported) == ("told\n", True, False)

@@ -122,4 +122,5 @@ def test_the_wheel_has_every_package_but_proving() -> None:
     """The simulator and the chaos suite are run from a checkout, and not shipped to users."""
     wheel = tomllib.loads(read("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert sorted(wheel["packages"]) == sorted(set(PACKAGES) - {"proving/fog_proving"})
-    assert set(wheel) == {"packages"}, "nothing else adds files to the wheel"
+    assert wheel["shared-scripts"] == {"cli/fog": "fog"}
+    assert set(wheel) == {"packages", "shared-scripts"}, "nothing else adds files to the wheel"

@@ -1,12 +1,12 @@
 """Makes lines of what a person or a program gives to `fog emit`, and tells them."""
 
-import math
 import os
 import sys
 
 from fog_cli.jobs.telling import DroppedError, Relay, TellingError, labelled, quoted
 
 TYPES = ("counter", "gauge", "histogram", "event")
+_INFINITY = float("inf")  # `math` is a library that would be loaded for it
 _MAX_LINE = 8_192
 _MAX_MESSAGE = 32_768
 _MAX_COMPLAINTS = 10
@@ -51,7 +51,7 @@ def _number(kind: str, text: str) -> str:
         value = float(text)
     except ValueError:
         raise WrongError(f"{text!r} is no number") from None
-    if not math.isfinite(value) or (kind == "counter" and value < 0):
+    if not -_INFINITY < value < _INFINITY or (kind == "counter" and value < 0):
         raise WrongError(f"{text} is nothing that a {kind} takes" + ("; it only goes up" if kind == "counter" else ""))
     return text if "_" not in text else repr(value)
 

@@ -2,6 +2,7 @@
 
 A job of a millisecond that waits 300 for its telemetry is a job that nobody wraps. Whatever these two need of options
 that are not on the command line or in the environment goes the way of all commands, as do their help and `--config`.
+Nor does it wait for the interpreter to take itself apart, which is a fifth of its time: nothing here is left to flush.
 """
 
 import os
@@ -18,9 +19,9 @@ def main() -> int:
         try:
             code = job(sys.argv[1], sys.argv[2:])
         except KeyboardInterrupt:
-            return 130
+            code = 130
         if code is not None:
-            return code
+            os._exit(code)
     from fog_cli.main import main as command
 
     return command()

@@ -165,9 +165,9 @@ def test_nothing_heavy_is_imported() -> None:
         "typing",
     )
     code = (
-        "import sys; sys.path[:0] = sys.argv.pop().split(':'); sys.argv[1:] = ['run', '--', 'true']; "
-        "from fog_cli.jobs.entry import main; main(); "
-        f"print([name for name in {heavy!r} if name in sys.modules])"
+        "import os, sys; sys.path[:0] = sys.argv.pop().split(':'); sys.argv[1:] = ['run', '--', 'true']; "
+        f"os._exit = lambda _: sys.exit(print([name for name in {heavy!r} if name in sys.modules])); "
+        "from fog_cli.jobs.entry import main; main()"
     )
     argv = [sys.executable, "-IS", "-c", code, ":".join(path for path in sys.path if path)]
     assert subprocess.run(argv, capture_output=True, check=True, timeout=20).stdout == b"[]\n"
