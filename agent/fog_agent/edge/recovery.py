@@ -59,6 +59,7 @@ class Recovery:
         self._metrics: RecoveryMetrics | None = None
         self._size = FrameSize()
         self._swept = asyncio.Event()
+        self._reported: dict[Path, str] = {}
 
     async def run(self, metrics: Metrics) -> None:
         """Look at once, and then now and again, until cancelled; count what was done beside a publication's metrics."""
@@ -99,10 +100,17 @@ class Recovery:
         try:
             if await self._end(file):
                 file.delete()
+                self._reported.pop(file.path, None)
         except JournalError as error:
             self._set_aside(file, error)
         except OSError as error:
-            log.warning("the journal %s cannot be read or written: %s", file.path, error)
+            self._report(file, f"it cannot be read or written: {error}")
+
+    def _report(self, file: LeftFile, why: str) -> None:
+        """Log why a journal waits, once: it may wait for an operator, and is looked at every few seconds."""
+        if self._reported.get(file.path) != why:
+            self._reported[file.path] = why
+            log.warning("the journal %s waits, and is tried again: %s", file.path, why)
 
     def _set_aside(self, file: LeftFile, error: JournalError) -> None:
         log.warning("the journal %s is set aside, and what it has is not counted: %s", file.path, error)
@@ -119,7 +127,7 @@ class Recovery:
         if left.file and not left.file.endswith(claim_of(file.path)):
             raise JournalError("torn", f"{left.file!r} is no file whose counts it is to have")
         expired = [epoch for epoch in left.epochs if is_expired(epoch, time.time())]
-        if left.file and (not left.epochs or left.epochs[-1] not in expired):  # the last one has its counts
+        if left.file:  # its counts are the last epoch's, and go the way of these: an expired one may have sent them
             await off_loop(Path(left.file).unlink, missing_ok=True)
         address = self._address(left, file) if left.epochs else self._own
         for epoch in left.epochs:
@@ -154,9 +162,7 @@ class Recovery:
             frames = encode_final(epoch, address.settings, now, self._size.max_bytes)
         except Exception as error:
             if self._size.forget() or self._size.max_bytes < MIN_FRAME_BYTES:  # less is taken than is needed, for now
-                log.warning(
-                    "the journal %s does not fit into what is taken now, and is tried again: %s", file.path, error
-                )
+                self._report(file, f"it does not fit into what is taken now: {error}")
                 return False
             raise JournalError("torn", f"its final cannot be encoded: {error!r}") from error
         _write(file, noted(epoch, frames, now))
@@ -165,7 +171,7 @@ class Recovery:
             if answer.refusal is Refusal.TOO_LARGE:
                 self._size.refused(len(frame.data))
             if answer.outcome is not Outcome.ACKED:
-                log.warning("a journal's final is not taken yet, and is tried again: %s", answer.text)
+                self._report(file, f"its final is not taken yet: {answer.text}")
                 return False
         return True
 
