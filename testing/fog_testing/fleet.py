@@ -29,7 +29,7 @@ from utilityfog_frontend.telemetry.kinds import Distribution
 from utilityfog_frontend.telemetry.model import Value, add_values
 
 INTERVAL: Final = 0.1
-DEADLINE: Final = 15.0
+DEADLINE: Final = 30.0
 
 
 class Fleet:
@@ -104,7 +104,7 @@ class Fleet:
         """Wait until everything counted until now is in the aggregator.
 
         Raises:
-            TimeoutError: it did not get there within 15 seconds.
+            TimeoutError: it did not get there within 30 seconds.
             RuntimeError: it lives on another event loop.
         """
         self._check_loop()

@@ -48,8 +48,8 @@ async def test_what_was_counted_before_the_server_came_arrives(fog_nats: NatsSer
         work.increment(3)
         fog_nats.start()
         async with Fleet(fog_nats.url) as fleet:
-            await eventually(lambda: fleet.network.get_metric("work_total") is not None, deadline=20)
-            await eventually(lambda: fleet.value("work_total") == 5, deadline=20)
+            await eventually(lambda: fleet.network.get_metric("work_total") is not None)
+            await eventually(lambda: fleet.value("work_total") == 5)
 
 
 async def test_agents_that_follow_each_other_count_once(fog_fleet: Fleet, fog_nats: NatsServer) -> None:

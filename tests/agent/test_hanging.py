@@ -169,7 +169,7 @@ async def test_a_program_whose_source_hangs_ends_by_sigterm(fog_nats: NatsServer
         )
         assert program.stdout is not None
         assert await program.stdout.readline() == b"ready\n"
-        await eventually(shown(fleet, "orders_total", 7), deadline=20)
+        await eventually(shown(fleet, "orders_total", 7))
         program.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(program.wait(), 30) == 0
-        await eventually(shown(fleet, "orders_total", 12), deadline=20)
+        await eventually(shown(fleet, "orders_total", 12))

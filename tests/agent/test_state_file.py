@@ -203,7 +203,7 @@ async def test_a_state_directory_that_fails_stops_no_agent(tmp_path: Path) -> No
         (tmp_path / "state").rmdir()
         (tmp_path / "state").write_text("a file where the directory was", encoding="utf-8")
         outside += 5
-        await eventually(lambda: fleet.value("fog_agent_state_errors_total") > 0, deadline=15, what="an error")
+        await eventually(lambda: fleet.value("fog_agent_state_errors_total") > 0, what="an error")
         assert await agent.stop()
         await fleet.settle()
         assert fleet.value("c_total") == 5

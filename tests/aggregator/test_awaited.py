@@ -53,7 +53,7 @@ async def test_a_rebase_in_a_backlog_is_done_where_it_was_given() -> None:
         await asyncio.sleep(0)
     assert work(reading) is None
     await brain.take("C", [rebase], 0)
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 40)
     assert work(reading) == 12
 
 

@@ -115,7 +115,7 @@ async def leave(server: NatsServer, process: subprocess.Popen[str], aggregator: 
     await order(server, OUT, Command(QUARANTINE, "a", comment="it lies"))
     await eventually(lambda: network.life_of(ENDED) is Life.ENDED and network.life_of(OUT) is Life.QUARANTINED)
     process.kill()
-    await eventually(lambda: network.life_of(FORGOTTEN) is Life.DEPARTED, deadline=20)
+    await eventually(lambda: network.life_of(FORGOTTEN) is Life.DEPARTED)
     await order(server, FORGOTTEN, Command(FORGET))
 
 
@@ -135,7 +135,7 @@ async def test_a_node_that_never_came_back_is_told_of(
         with ExitStack() as stack:
             process = stack.enter_context(nodes(fog_nats, *NODES))
             async with serving(settings) as first:
-                await eventually(lambda: first.network.paths() == sorted(NODES), deadline=20, what="all are heard")
+                await eventually(lambda: first.network.paths() == sorted(NODES), what="all are heard")
             age(tmp_path / "state")
             async with serving(settings) as second:
                 await leave(fog_nats, process, second)

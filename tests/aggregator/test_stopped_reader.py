@@ -49,7 +49,7 @@ async def test_a_reader_that_stood_still_gives_nobody_up(fog_nats: NatsServer) -
     options = ["--listen", address, "--horizon", f"{HORIZON:g}s", "--nats", fog_nats.url]
     with tempfile.TemporaryDirectory() as state, sweeping("aggregator", "--state-dir", state, *options) as process:
         view = AggregatorView(address)
-        await eventually(lambda: is_healthy(address))
+        await eventually(lambda: is_healthy(address), deadline=60)
         collectors = [TelemetryCollector() for _ in range(2)]
         lives, comes_back = (collector.register_counter("work_total", "Work") for collector in collectors)
 

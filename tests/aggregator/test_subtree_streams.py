@@ -200,7 +200,7 @@ async def test_streams_that_come_later_are_asked_whether_they_let_select(monkeyp
                     name = stream_name(kind, Subjects())
                     await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
                 await link.publish("fog.v1.metrics.fog.0", b"x", 5)
-            await eventually(lambda: aggregator.ready()[0], deadline=20)
+            await eventually(lambda: aggregator.ready()[0])
             await eventually(lambda: streams.cursors["FOG_V1_METRICS"].seq == 1)
             assert not streams.cursors["FOG_V1_METRICS"].selective
 

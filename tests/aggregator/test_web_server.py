@@ -39,7 +39,7 @@ async def talk(served: Served, data: bytes) -> bytes:
     reader, writer = await connect(served)
     writer.write(data)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await reader.read()
     except ConnectionResetError:
         return b""
@@ -180,7 +180,7 @@ async def test_the_oldest_idle_connection_makes_room() -> None:
             writer.write(GET)
             assert await reader.readuntil(b"healthy\n")
         assert b"200 OK" in await talk(served, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionResetError):
                 assert await held[0][0].read() == b""
         held[1][1].write(GET)
@@ -246,7 +246,7 @@ async def test_stopping_does_not_wait_for_the_idle_nor_the_slow(served: Served) 
     """Connections that are open, and half a request, do not keep the server."""
     idle, slow = await connect(served), await connect(served)
     slow[1].write(b"GET /-/hea")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await served.server.stop()
     for reader, writer in (idle, slow):
         assert await reader.read() == b""

@@ -214,7 +214,7 @@ async def test_real_agents_are_asked_every_way(fog_nats: NatsServer, fog_fleet: 
                 assert response.status == 200
                 return samples(await response.text())
 
-        await eventually(lambda: counted(fog_fleet) == 23, deadline=15, what="both programs' counts are there")
+        await eventually(lambda: counted(fog_fleet) == 23, what="both programs' counts are there")
         assert set(await asked("name=work_total&by=kind")) == {
             ("work_total", frozenset({("kind", kind)})) for kind in "ab"
         }

@@ -185,7 +185,7 @@ async def test_a_server_that_the_cluster_named_by_address_keeps_the_name(
             assert connection.client.connected_url is not None
             assert connection.client.connected_url.port == other.port
             other.restart()  # what one address has told of others is kept with the name, too
-            await eventually(lambda: connection.generation > one_more, deadline=20)
+            await eventually(lambda: connection.generation > one_more)
     assert "certificate" not in caplog.text
 
 
@@ -218,14 +218,14 @@ async def test_addresses_of_before_are_used_when_no_resolver_answers(names: Name
         assert await connection.connected(20)
         answers.clear()
         fog_nats.restart()
-        await eventually(lambda: connection.generation == 2, deadline=20)
+        await eventually(lambda: connection.generation == 2)
 
 
 async def test_a_name_that_nobody_knows_is_said(caplog: pytest.LogCaptureFixture) -> None:
     """Once, and with the name; one that no resolver could be asked for, too."""
     for name in ("no-such-host.invalid", "a" * 70):
         async with Connection(NatsOptions.parse(f"{name}:4222"), longest_pause=0.01) as connection:
-            await eventually(lambda: connection.errors["unreachable"] >= 2, deadline=20)
+            await eventually(lambda: connection.errors["unreachable"] >= 2)
         assert caplog.text.count(f"cannot connect to NATS at nats://{name}:4222") == 1
 
 

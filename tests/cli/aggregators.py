@@ -29,10 +29,10 @@ async def aggregator(*arguments: str, **environ: str) -> AsyncIterator[Aggregato
         fog("aggregator", "--listen", address, "--state-dir", state, *arguments, **environ) as process,
     ):
         view = AggregatorView(address)
-        await eventually(lambda: is_healthy(address), deadline=30)
+        await eventually(lambda: is_healthy(address), deadline=60)
         yield view
         process.terminate()
-        await asyncio.to_thread(process.communicate, timeout=20)
+        await asyncio.to_thread(process.communicate, timeout=60)
         assert process.returncode == 0
 
 

@@ -66,7 +66,7 @@ def test_without_a_server_it_keeps_trying_and_says_so() -> None:
     with fog("agent", "--path", "fog/0/3", "--nats", "127.0.0.1:1", "--deadline", "100ms") as process:
         assert "level=warning" in read_until(process, "cannot connect to NATS at nats://127.0.0.1:1")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(40) == 0
 
 
 def test_the_last_counts_are_flushed(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_last_counts_are_flushed(fog_nats: NatsServer, tmp_path: Path) -> No
     with fog("agent", *arguments) as process:
         read_until(process, "connected to NATS")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     frame = asyncio.run(last_frame(url, ("fog", "0", "3")))
     assert frame.flags & FINAL
     assert frame.counters is not None
@@ -98,7 +98,7 @@ def test_a_ledger_is_not_written_over_a_link_of_somebody_else(tmp_path: Path) ->
         read_until(process, "cannot connect to NATS")
         process.send_signal(signal.SIGTERM)
         assert "cannot be written: it is a link of user 1234" in read_until(process, "cannot be written")
-        assert process.wait(10) == 1
+        assert process.wait(40) == 1
     assert target.read_bytes() == b"ours"
 
 
@@ -114,7 +114,7 @@ def test_decode_follows_a_path(fog_nats: NatsServer) -> None:
             next(line for line in lines if ": delta, " in line)
             assert "gauge #" in next(line for line in lines if "node_time_seconds" in line)
             decode.send_signal(signal.SIGINT)
-            decode.communicate(timeout=10)
+            decode.communicate(timeout=40)
             assert decode.returncode == 0
 
 

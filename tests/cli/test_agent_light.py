@@ -81,7 +81,7 @@ def test_an_agent_imports_what_it_uses(fog_nats: NatsServer, tmp_path: Path) -> 
         lines = heard(process, "connected to NATS")
         mapped = Path(f"/proc/{process.pid}/maps").read_text()
         process.send_signal(signal.SIGTERM)
-        lines += process.communicate(timeout=20)[1].splitlines(keepends=True)
+        lines += process.communicate(timeout=60)[1].splitlines(keepends=True)
         assert process.returncode == 0
     modules = imported(lines)
     assert {"asyncio", "nats", "http.client", "fog_agent.sources.otlp.folding"} <= modules
@@ -101,6 +101,6 @@ def test_an_agent_imports_tls_when_it_speaks_it(certificate: Certificate, *, tru
         with fog("agent", *arguments, PYTHONPROFILEIMPORTTIME="1") as process:
             lines = heard(process, words)
             process.send_signal(signal.SIGTERM)
-            assert process.communicate(timeout=20)
+            assert process.communicate(timeout=60)
             assert process.returncode == 0
     assert "_ssl" in imported(lines)

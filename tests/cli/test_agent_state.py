@@ -49,7 +49,7 @@ async def one_life(url: str, state: Path, view: AggregatorView, seen: int, *, ki
             agent.kill()
         else:
             agent.terminate()
-        await asyncio.to_thread(agent.communicate, timeout=20)
+        await asyncio.to_thread(agent.communicate, timeout=60)
     return found
 
 

@@ -123,7 +123,7 @@ async def test_a_revoked_credential_is_refused(keys: Path, server: NatsServer) -
     copy.write_text((keys / "node-fog-1.creds").read_text())
     creds(keys, "revoke", str(keys / "node-fog-1.creds"))
     os.kill(server.pid, signal.SIGHUP)
-    await eventually(lambda: "Reloaded" in server.log_tail(), deadline=20)
+    await eventually(lambda: "Reloaded" in server.log_tail())
     collector = TelemetryCollector()
     stolen = NatsOptions.parse(server.url, creds=str(copy), inbox_prefix="_INBOX_AGENT.fog.1")
     async with Agent(collector, path="fog/1", options=stolen, interval=0.1, deadline=2.0) as agent:

@@ -104,7 +104,7 @@ async def test_decode_follows_a_rollup(fog_nats: NatsServer) -> None:
             assert first.startswith("fog.v1.rollups.fog.0: delta, 2, epoch 0123456789abcdef, ")
             await asyncio.to_thread(lambda: next(line for line in lines if "gauge #3 inlet_celsius" in line))
             decode.terminate()
-            await asyncio.to_thread(decode.communicate, timeout=20)
+            await asyncio.to_thread(decode.communicate, timeout=60)
             assert decode.returncode == 0
     assert heard == [Request(0x0123456789ABCDEF)]
 

@@ -232,7 +232,7 @@ def test_the_first_line_is_the_address_of_the_page(what: tuple[str, ...], moment
     """
     with fog_in_terminal("demo", *what, "--listen", free_address()) as terminal:
         url, _, text = terminal.line().partition("  ")
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             assert b"<html" in answer.read()
         assert text == "open this page: what is wrong, where, and since when"
         while moment not in terminal.line():

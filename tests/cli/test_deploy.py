@@ -100,8 +100,8 @@ async def test_two_tiers(server: NatsServer) -> None:
             aggregator("--config", str(DEPLOY / "branch.toml"), *options, **login) as branch,
         ):
             assert await itself.flush()
-            await eventually(lambda: shows(branch, "fog_aggregator_rollup_keyframes_total 1"), deadline=20)
-            text = await eventually(lambda: shows(root, "things_total 1"), deadline=20)
+            await eventually(lambda: shows(branch, "fog_aggregator_rollup_keyframes_total 1"))
+            text = await eventually(lambda: shows(root, "things_total 1"))
             assert 'fog_aggregator_nodes{state="live"} 1' in text.splitlines()
         await eventually(lambda: shows(root, 'fog_aggregator_nodes{state="stale"} 1'))
         assert await shows(root, "things_total 1")

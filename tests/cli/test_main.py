@@ -119,7 +119,7 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=40)
     assert (process.returncode, err) == (0, b"")
 
 

@@ -41,7 +41,7 @@ def test_a_signal_lets_it_end() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = start("    await stop.wait(); print('drained'); return 0")
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=40)
         assert (process.returncode, out, err) == (0, "drained\n", "")
 
 
@@ -52,7 +52,7 @@ def test_the_second_ctrl_c_ends_it_at_once() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "draining\n"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=40)
     assert process.returncode == 1
     assert err == "fog: quit at once, as asked twice\n"
 
@@ -67,7 +67,7 @@ def test_the_second_ctrl_c_ends_a_loop_that_does_not_turn() -> None:
 
     try:
         wait_until(ended, what="its end")
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=40)
     finally:
         process.kill()
     assert process.returncode == 1
@@ -79,7 +79,7 @@ def test_the_drain_has_a_deadline() -> None:
     body = "    import atexit, time; atexit.register(time.sleep, 60)\n    await asyncio.sleep(60); return 0"
     process = start(body, drain=0.05)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=40)
     assert process.returncode == 1
     assert "did not end within 0.05 s" in err
 
@@ -92,7 +92,7 @@ def test_it_stops_when_its_parent_is_gone() -> None:
     assert process.stdout.readline() == "ready\n"
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=40) == 0
     process.stdout.close()
 
 
@@ -100,7 +100,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
     """READY from the service, WATCHDOG while the loop turns, STOPPING when asked to end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(10)
+        manager.settimeout(40)
         process = start(
             "    await stop.wait(); return 0", NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="20000"
         )
@@ -110,7 +110,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         while (state := manager.recv(100).decode()) == "WATCHDOG=1":
             pass
         assert state == "STOPPING=1"
-        process.communicate(timeout=10)
+        process.communicate(timeout=40)
 
 
 def test_no_service_manager_is_fine() -> None:

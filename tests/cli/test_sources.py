@@ -66,11 +66,11 @@ async def test_scraped_counts_are_exact_over_kills(fog_nats: NatsServer, tmp_pat
                     told += 10
                     await eventually(counted, deadline=60, what=f"the fleet has {told}")
                     agent.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-                    await asyncio.to_thread(agent.communicate, timeout=20)
+                    await asyncio.to_thread(agent.communicate, timeout=60)
                 orders.reset()  # the target began anew, too, and has more than before
                 orders.inc(5000)
                 told += 5000
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(40)

@@ -237,7 +237,7 @@ async def test_it_waits_for_nothing_when_nobody_is_there_any_more() -> None:
             child.tell()
             assert not child.has_ended()
             child.pipe.close()
-            await eventually(lambda: not child.process.is_alive(), deadline=20, what="its end")
+            await eventually(lambda: not child.process.is_alive(), what="its end")
         finally:
             child.close()
 

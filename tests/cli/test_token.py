@@ -108,7 +108,7 @@ async def test_behind_nginx(tmp_path: Path) -> None:
         async with aggregator(*arguments) as view:
             backend = view.url.removeprefix("http://")
             with nginx(tmp_path, port, backend, certificate):
-                await eventually(lambda: accepts(port), deadline=20)
+                await eventually(lambda: accepts(port))
                 context = ssl.create_default_context(cafile=certificate.cert)
                 login = {"Host": "fog.example.org", "Authorization": f"Bearer {token}"}
                 connector = aiohttp.TCPConnector(ssl=context)

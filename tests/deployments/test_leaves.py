@@ -94,7 +94,7 @@ async def _count(servers: Site, below: Aggregator, above: Aggregator, caplog: py
     async with Agent(collector, path="fog/0/3", options=node, interval=0.1) as agent:
         work.increment(3)
         assert await agent.flush()
-        await eventually(lambda: total(above, "work_total") == 3, deadline=20)
+        await eventually(lambda: total(above, "work_total") == 3)
         servers.hub.kill()
         work.increment(4)
         assert await agent.flush(), "the site needs no hub"
@@ -102,7 +102,7 @@ async def _count(servers: Site, below: Aggregator, above: Aggregator, caplog: py
         assert total(above, "work_total") == 3
         await eventually(lambda: WORDS in caplog.text, what="the branch's publisher says what it waits for")
         servers.hub.start()
-        await eventually(lambda: total(above, "work_total") == 7, deadline=20)
+        await eventually(lambda: total(above, "work_total") == 7)
     at_hub, at_site = await _stored(servers.hub, METRICS), await _stored(servers.leaf, OWN)
     assert (at_hub, at_site > 0) == (0, True)
     who = {"user": "fog-0-3", "password": "secret-FOG_0_3_PASSWORD", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}

@@ -93,8 +93,9 @@ async def test_nobody_is_sent_elsewhere() -> None:
         assert len(taking.headers) == 1
 
 
-async def test_a_dead_receiver_costs_the_others_nothing() -> None:
-    """One hangs until the deadline of its request, another is told of everything meanwhile, and we end at once."""
+async def test_a_dead_receiver_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hangs for an hour, another is told of everything meanwhile, and we end before that."""
+    monkeypatch.setattr(client, "TIMEOUT", 3600.0)
     async with hook() as dead, hook() as taking:
         dead.hangs = True
         async with telling(webhook=(dead.url, taking.url)) as told:
@@ -103,8 +104,6 @@ async def test_a_dead_receiver_costs_the_others_nothing() -> None:
                 pass_wait(told)
                 await eventually(lambda wanted=number: len(taking.bodies) > wanted)  # type: ignore[misc]
             await eventually(lambda: dead.headers)
-            began = time.monotonic()
-        assert time.monotonic() - began < client.TIMEOUT
         assert dead.bodies == []
 
 

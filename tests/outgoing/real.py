@@ -49,7 +49,7 @@ class Real:
         """Ask its HTTP API; return the JSON of each line, or nothing while it does not answer."""
         url = f"http://{self._address}{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=40) as answer:
                 return [json.loads(line) for line in answer.read().splitlines()]
         except (OSError, ValueError):
             return []

@@ -99,14 +99,14 @@ async def test_steps_go_out_again_after_the_clock_was_set_back() -> None:
         rig.core.cursor = now - 10 * STEP
         async with rig.sending():
             rig.keep(now - STEP, now, now + AHEAD - STEP, now + AHEAD)
-            await eventually(lambda: taking.has("x_total", 4), deadline=20)
-            await eventually(lambda: rig.core.cursor == now + AHEAD, deadline=20)
+            await eventually(lambda: taking.has("x_total", 4))
+            await eventually(lambda: rig.core.cursor == now + AHEAD)
             taking.series.clear()  # it forgets them as well
             rig.now, taking.ahead = now + 2 * STEP, 2 * STEP / 1000
             rig.store.forget_from(now + STEP)
             rig.keep(now + STEP, now + 2 * STEP)
-            await eventually(lambda: taking.has("x_total", 2), deadline=20)
-            await eventually(lambda: rig.core.cursor == now + 2 * STEP, deadline=20)
+            await eventually(lambda: taking.has("x_total", 2))
+            await eventually(lambda: rig.core.cursor == now + 2 * STEP)
             assert rig.steps.first <= now + STEP
     [own] = taking.series.values()
     assert sorted(own) == [now + STEP, now + 2 * STEP]
@@ -120,10 +120,10 @@ async def test_a_receiver_that_refuses_the_present_is_a_loss() -> None:
         rig.core.cursor = now
         async with rig.sending():
             rig.keep(now + AHEAD)
-            await eventually(lambda: rig.core.cursor == now + AHEAD, deadline=20)
+            await eventually(lambda: rig.core.cursor == now + AHEAD)
             rig.store.forget_from(now + STEP)
             rig.keep(now + STEP)
-            await eventually(lambda: rig.core.cursor == now + STEP, deadline=20)
+            await eventually(lambda: rig.core.cursor == now + STEP)
             assert rig.counted("samples_total", result="refused") == 1
             assert not rig.counted("samples_total", result="known")
 
@@ -135,10 +135,10 @@ async def test_a_checkpoint_of_a_time_that_has_not_come_keeps_no_step() -> None:
         rig = Rig(taking, now)
         rig.core.cursor = now + AHEAD
         async with rig.sending():
-            await eventually(lambda: rig.core.cursor == now - 1, deadline=20)
+            await eventually(lambda: rig.core.cursor == now - 1)
             taking.ahead += STEP / 1000
             rig.keep(now + STEP)
-            await eventually(lambda: taking.has("x_total"), deadline=20)
+            await eventually(lambda: taking.has("x_total"))
 
 
 async def test_a_step_that_is_forgotten_while_it_is_sent_is_not_done() -> None:
@@ -150,11 +150,11 @@ async def test_a_step_that_is_forgotten_while_it_is_sent_is_not_done() -> None:
         taking.statuses = [204, *[503] * 3]
         async with rig.sending():
             rig.keep(now + AHEAD)
-            await eventually(lambda: rig.core.trouble != "", deadline=20)
+            await eventually(lambda: rig.core.trouble != "")
             rig.now, taking.ahead = now + STEP, STEP / 1000
             rig.store.forget_from(now + STEP)
             rig.keep(now + STEP)
-            await eventually(lambda: taking.has("x_total"), deadline=20)
+            await eventually(lambda: taking.has("x_total"))
     assert rig.core.cursor <= now + STEP
     assert all(now + STEP in own for own in taking.series.values())
 
@@ -168,7 +168,7 @@ async def test_forgotten_steps_are_counted_once() -> None:
         taking.ahead = (now - 3000) / 1000 - time.time()
         async with rig.sending():
             rig.keep(now)
-            await eventually(lambda: taking.has("x_total"), deadline=20)
+            await eventually(lambda: taking.has("x_total"))
             assert rig.counted("steps_dropped_total", reason="forgotten") == 4
 
 
@@ -180,7 +180,7 @@ async def test_no_step_is_lost_to_a_wrong_date() -> None:
         rig.core.cursor, taking.ahead = now - STEP, 86_400.0
         async with rig.sending():
             rig.keep(now)
-            await eventually(lambda: taking.has("x_total"), deadline=20)
+            await eventually(lambda: taking.has("x_total"))
             assert not rig.counted("steps_dropped_total", reason="old")
 
 
@@ -195,6 +195,6 @@ async def test_a_receivers_time_is_asked_for_again(
         rig.core.cursor, taking.ahead = now - STEP, -3600.0
         async with rig.sending():
             rig.keep(now)
-            await eventually(lambda: "s behind" in caplog.text, deadline=20)
+            await eventually(lambda: "s behind" in caplog.text)
             taking.ahead = 0.0
-            await eventually(lambda: taking.has("x_total"), deadline=20)
+            await eventually(lambda: taking.has("x_total"))

@@ -132,20 +132,20 @@ async def test_an_outage_ends_the_lease_and_the_cursor_goes_over() -> None:
     cores[0].cursor = 5_000
     tasks = [asyncio.ensure_future(one.run()) for one in leases]
     try:
-        await eventually(lambda: any(one.is_held for one in leases), deadline=10)
+        await eventually(lambda: any(one.is_held for one in leases))
         holder = next(at for at, one in enumerate(leases) if one.is_held)
         cores[holder].cursor, cores[holder].schemas = 9_000, {"took": 2}
         await leases[holder].write()
-        await eventually(lambda: cores[1 - holder].cursor == 9_000, deadline=10)
+        await eventually(lambda: cores[1 - holder].cursor == 9_000)
         bus.disconnect()
-        await eventually(lambda: not any(one.is_held for one in leases), deadline=10)
+        await eventually(lambda: not any(one.is_held for one in leases))
         bus.reconnect()
-        await eventually(lambda: any(one.is_held for one in leases), deadline=10)
+        await eventually(lambda: any(one.is_held for one in leases))
         assert not all(one.is_held for one in leases)
         holder = next(at for at, one in enumerate(leases) if one.is_held)
         await leases[holder].let_go()
         tasks[holder].cancel()
-        await eventually(lambda: leases[1 - holder].is_held, deadline=10)
+        await eventually(lambda: leases[1 - holder].is_held)
         assert [core.cursor for core in cores] == [9_000, 9_000]
         assert cores[1 - holder].schemas == {"took": 2}
     finally:

@@ -76,11 +76,11 @@ async def test_numbers_reach_a_receiver(fog_nats: NatsServer, tmp_path: Path, pr
         keys = {"protocol": f'"{protocol}"', "levels": '["whole", 1]', "labels": '{cluster = "n"}'}
         login = {"headers": '{X-Scope-OrgID = "fog"}', "token_file": f'"{tmp_path / "token"}"'}
         async with sending(fog_nats, write(tmp_path, taking, **keys, **login)) as aggregator:
-            await eventually(lambda: taking.has("orders_total", 6), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 6))
             assert not counted(aggregator, NAME, result="refused")
             assert counted(aggregator, LAG) < 20
             if protocol == "remote-write":
-                await eventually(lambda: taking.described, deadline=20)
+                await eventually(lambda: taking.described)
                 assert taking.described["orders_total"] == (1, "Orders")
                 assert taking.described["took_seconds"] == (3, "Time")
     of_orders = [dict(labels) for labels in taking.series if ("__name__", "orders_total") in labels]
@@ -117,7 +117,7 @@ async def test_receivers_without_native_histograms_get_buckets(fog_nats: NatsSer
             taking.confirms, keys["protocol"] = True, '"remote-write-2"'
             taking.natives_written = 0
         async with sending(fog_nats, write(tmp_path, taking, **keys)) as aggregator:
-            await eventually(lambda: taking.has("waited_seconds_count", 5), deadline=20)
+            await eventually(lambda: taking.has("waited_seconds_count", 5))
             assert not counted(aggregator, NAME, result="refused")
     by_name = {dict(labels)["__name__"]: own for labels, own in taking.series.items()}
     assert by_name["waited_seconds_count"].keys() == by_name["orders_total"].keys()
@@ -128,11 +128,11 @@ async def test_a_receiver_that_fails_loses_nothing(fog_nats: NatsServer, tmp_pat
     """It answers 500, 429 with a pause, 404, nothing: every step of the history gets there all the same, in order."""
     async with receiving() as taking, node(fog_nats):
         async with sending(fog_nats, write(tmp_path, taking)) as aggregator:
-            await eventually(lambda: taking.has("orders_total"), deadline=20)
+            await eventually(lambda: taking.has("orders_total"))
             taking.answer_headers["Retry-After"] = "0"
             taking.statuses = [500, None, 429, 503, None, 500]
-            await eventually(lambda: not taking.statuses, deadline=20)
-            await eventually(lambda: taking.has("orders_total", 15), deadline=20)
+            await eventually(lambda: not taking.statuses)
+            await eventually(lambda: taking.has("orders_total", 15))
             assert not counted(aggregator, NAME, result="refused")
         [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
         *times, _ = sorted(own)
@@ -146,13 +146,13 @@ async def test_a_bad_series_is_named_and_costs_no_other(
     async with receiving() as taking, node(fog_nats):
         taking.refuses = lambda labels: ("__name__", "orders_total") in labels
         async with sending(fog_nats, write(tmp_path, taking, headers='{X-Key = "s3cret"}')) as aggregator:
-            await eventually(lambda: taking.has("took_seconds_count", 5), deadline=20)
+            await eventually(lambda: taking.has("took_seconds_count", 5))
             assert counted(aggregator, NAME, result="refused") >= 3
             assert "orders_total" in caplog.text
             assert "s3cret" not in caplog.text
             assert not taking.has("orders_total")
             taking.refuses = lambda _: False
-            await eventually(lambda: taking.has("orders_total"), deadline=20)
+            await eventually(lambda: taking.has("orders_total"))
 
 
 async def test_a_restart_goes_on_where_it_was(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ async def test_a_restart_goes_on_where_it_was(fog_nats: NatsServer, tmp_path: Pa
         receivers = write(tmp_path, taking, end_at_stop="false")
         for round_ in range(2):
             async with sending(fog_nats, receivers, tmp_path / "state"):
-                await eventually(partial(taking.has, "orders_total", 5 * (round_ + 1)), deadline=20)
+                await eventually(partial(taking.has, "orders_total", 5 * (round_ + 1)))
             await asyncio.sleep(2 * STEP)
             collector.get_metric("orders_total").labels(kind="pizza").increment()  # type: ignore[union-attr]
     times = sorted(next(own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels))
@@ -190,19 +190,19 @@ async def test_receivers_change_without_a_restart(
     async with receiving() as taking, receiving() as coming, node(fog_nats):
         r, other = f'"{taking.url}"', f'"{coming.url}"'
         async with sending(fog_nats, write_several(tmp_path, r=r), tmp_path / "state") as aggregator:
-            await eventually(lambda: taking.has("orders_total", 3), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 3))
             write_several(tmp_path, r=f"{r}\nx = 1")
             assert "the key 'x' is not known" in await aggregator.reload()
             taking.statuses = [500] * 3  # it is behind when its table changes
             write_several(tmp_path, r=f"{r}\nrequests = 2", other=other)
             assert await aggregator.reload() == ""
-            await eventually(lambda: coming.has("orders_total", 3), deadline=20)
-            await eventually(lambda: taking.has("orders_total", 10), deadline=20)
+            await eventually(lambda: coming.has("orders_total", 3))
+            await eventually(lambda: taking.has("orders_total", 10))
             write_several(tmp_path, other=other)
             assert await aggregator.reload() == ""
-            await eventually(lambda: "sending to r no more" in caplog.text, deadline=20)
+            await eventually(lambda: "sending to r no more" in caplog.text)
             requests, had = len(taking.headers), len(coming.values("orders_total"))
-            await eventually(lambda: len(coming.values("orders_total")) >= had + 3, deadline=20)
+            await eventually(lambda: len(coming.values("orders_total")) >= had + 3)
             assert len(taking.headers) == requests
             assert lags(aggregator) == ["other"]
     [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
@@ -219,12 +219,12 @@ async def test_the_last_receiver_can_go_and_come_back(fog_nats: NatsServer, tmp_
             assert await aggregator.reload() == ""
             write(tmp_path, taking)
             assert await aggregator.reload() == ""
-            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 2))
             file.write_text("")
             assert "receiver = [] for none" in await aggregator.reload()
             file.write_text("receiver = []")
             assert await aggregator.reload() == ""
-            await eventually(lambda: not lags(aggregator), deadline=20)
+            await eventually(lambda: not lags(aggregator))
 
 
 async def test_a_receiver_that_knows_no_2_gets_1(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ async def test_a_receiver_that_knows_no_2_gets_1(fog_nats: NatsServer, tmp_path:
     async with receiving() as taking, node(fog_nats):
         receivers = write(tmp_path, taking, protocol='"remote-write-2"')
         async with sending(fog_nats, receivers):
-            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 2))
     assert "v2" in taking.headers[0]["Content-Type"]
     assert "v2" not in taking.headers[-1]["Content-Type"]
 
@@ -242,7 +242,7 @@ async def test_no_sample_is_ahead_of_the_receivers_clock(fog_nats: NatsServer, t
     async with receiving() as taking, node(fog_nats):
         taking.ahead = -2.0
         async with sending(fog_nats, write(tmp_path, taking)) as aggregator:
-            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 2))
             newest = max(at for own in taking.series.values() for at in own)
             assert newest / 1e3 <= aggregator.network.now() - 0.5
 
@@ -252,7 +252,7 @@ async def test_points_that_a_collector_leaves_out_are_counted(fog_nats: NatsServ
     async with receiving("/collector") as taking, node(fog_nats):
         taking.rejects = 2
         async with sending(fog_nats, write(tmp_path, taking, protocol='"otlp"')) as aggregator:
-            await eventually(lambda: counted(aggregator, NAME, result="refused") >= 2, deadline=20)
+            await eventually(lambda: counted(aggregator, NAME, result="refused") >= 2)
 
 
 async def test_a_receiver_that_hangs_holds_nobody_up(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -260,12 +260,12 @@ async def test_a_receiver_that_hangs_holds_nobody_up(fog_nats: NatsServer, tmp_p
     async with receiving() as taking, node(fog_nats):
         receivers, state = write(tmp_path, taking), tmp_path / "state"
         taking.hangs = True
-        async with asyncio.timeout(25), sending(fog_nats, receivers, state) as aggregator:
-            await eventually(lambda: counted(aggregator, LAG) > 1, deadline=15)
+        async with asyncio.timeout(60), sending(fog_nats, receivers, state) as aggregator:
+            await eventually(lambda: counted(aggregator, LAG) > 1)
             first = aggregator.network.now() - 0.5
         taking.hangs = False
         async with sending(fog_nats, receivers, state) as aggregator:
-            await eventually(lambda: taking.has("orders_total", 8), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 8))
             assert not counted(aggregator, "fog_aggregator_outgoing_steps_dropped_total", reason="forgotten")
         times = sorted(next(own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels))
         assert times[0] / 1e3 < first

@@ -45,7 +45,7 @@ class Tab:
 
     async def text(self, where: str) -> str:
         """Return the text of the first element that a selector finds, once it is there."""
-        return await self.page.locator(where).first.inner_text(timeout=20_000)
+        return await self.page.locator(where).first.inner_text(timeout=40_000)
 
     @property
     def questions(self) -> set[str]:

@@ -135,9 +135,9 @@ class Watcher:
     async def start(self) -> None:
         """Start it, and wait until it answers."""
         self._process = self._stack.enter_context(fog(*self._command))
-        await eventually(lambda: is_healthy(self._address), deadline=30)
+        await eventually(lambda: is_healthy(self._address), deadline=60)
 
     async def stop(self) -> None:
         """Stop it, and wait until it is gone."""
         self._process.terminate()
-        await asyncio.to_thread(self._process.wait, 20)
+        await asyncio.to_thread(self._process.wait, 60)

@@ -46,7 +46,7 @@ async def copied(opened: Tab, key: str) -> str:
         text: str = await opened.page.evaluate("() => navigator.clipboard.readText()")
         return text
 
-    return await eventually(clipboard, deadline=10)
+    return await eventually(clipboard)
 
 
 async def looks(opened: Tab) -> dict[str, object]:
@@ -87,16 +87,16 @@ async def test_from_the_problem_to_its_cause_without_a_mouse(fleet: Rich) -> Non
         await opened.shows("'deploy is under way'", "dialog code")
         await press("Escape")
         await press("w")
-        await opened.page.wait_for_url(f"**/#/{RISING}*", timeout=10_000)
+        await opened.page.wait_for_url(f"**/#/{RISING}*")
         await opened.shows("sum of the above")
         await press("w")
         assert await opened.evaluate("document.activeElement.getAttribute('aria-label')") == "Why this number"
         assert RISING in await copied(opened, "y")
         assert await copied(opened, "c") == opened.page.url
         await press("Backspace")
-        await opened.page.wait_for_url("**/#/fog/a/r0*", timeout=10_000)
+        await opened.page.wait_for_url("**/#/fog/a/r0*")
         await press("[")
-        await opened.page.wait_for_url("**from=*", timeout=10_000)
+        await opened.page.wait_for_url("**from=*")
         await opened.shows("Now", "#span")
         assert opened.said == []
 
@@ -115,7 +115,7 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
         assert await opened.evaluate(focused) == rows[1]
         assert await opened.page.locator("td a.path").all_inner_texts() != rows
         await press("Enter")
-        await opened.page.wait_for_url(f"**m={rows[1]}*", timeout=10_000)
+        await opened.page.wait_for_url(f"**m={rows[1]}*")
         await opened.page.goto(f"{fleet.url}/#/?view=events")
         await opened.shows("deployed", "table")
         await press("j")
@@ -127,7 +127,7 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
         assert await opened.evaluate(focused) == "all names"
         await press("k")
         await press("Enter")
-        await opened.page.wait_for_url("**/#/fog/**", timeout=10_000)
+        await opened.page.wait_for_url("**/#/fog/**")
         assert opened.said == []
 
 
@@ -154,8 +154,8 @@ async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
         before = await looks(first)
         link = await copied(first, "c")
         async with tab(link) as second:
-            await eventually(lambda: same(second, before), deadline=20)
-            await eventually(lambda: same_map(second, first), deadline=20)
+            await eventually(lambda: same(second, before))
+            await eventually(lambda: same_map(second, first))
             assert before["span"] == "15m"
             assert second.said == []
 
@@ -213,7 +213,7 @@ async def test_behind_a_prefix(fleet: Rich, tmp_path: Path) -> None:
     port = int(free_address().rpartition(":")[2])
     certificate = self_signed(tmp_path)
     with nginx(tmp_path, port, fleet.url.removeprefix("http://"), certificate):
-        await eventually(lambda: accepts(port), deadline=20)
+        await eventually(lambda: accepts(port))
         root = f"https://127.0.0.1:{port}/fog"
         async with tab(f"{root}/{BRANCH}") as opened:
             await opened.shows("Live", "#pill")
@@ -230,7 +230,7 @@ async def test_behind_a_prefix(fleet: Rich, tmp_path: Path) -> None:
 async def test_a_query_gives_the_number_of_its_chart(fleet: Rich) -> None:
     """In any client of /api/v1: a gauge exactly; of a counter the same query over five minutes."""
     async with tab(f"{fleet.url}/#/fog/a?m=queue_size") as opened:
-        await opened.page.locator(".chart .now", has_text="1.5").wait_for(timeout=20_000)
+        await opened.page.locator(".chart .now", has_text="1.5").wait_for(timeout=40_000)
         query = await copied(opened, "y")
         [found] = Api(fleet.url).json("/api/v1/query", {"query": query})["data"]["result"]
         assert float(found["value"][1]) == 1.5
@@ -267,7 +267,7 @@ async def test_a_drag_over_a_chart_marks_what_is_chosen(fleet: Rich) -> None:
         await mouse.down()
         await mouse.move(box["x"] + 180, box["y"] + 40)
         await mouse.up()
-        await opened.page.wait_for_url(lambda url: "from=1000&" not in url, timeout=10_000)
+        await opened.page.wait_for_url(lambda url: "from=1000&" not in url)
         assert opened.said == []
 
 

@@ -63,9 +63,9 @@ async def test_a_span_is_dragged(fog_nats: NatsServer) -> None:
             await opened.page.mouse.down()
             await opened.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 40)
             await opened.page.mouse.up()
-            await opened.page.wait_for_url("**from=*to=*", timeout=10_000)
+            await opened.page.wait_for_url("**from=*to=*")
             await opened.page.get_by_role("link", name="Now").click()
-            await eventually(lambda: "from=" not in opened.page.url, deadline=10)
+            await eventually(lambda: "from=" not in opened.page.url)
             assert opened.said == []
 
 

@@ -123,7 +123,7 @@ async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer) -> None:
         async def is_shown() -> bool:  # once the history has taken a step after the last frame
             return await fog.value('orders_total{fog_path="fog/0"}', asked_for) == expected
 
-        await eventually(is_shown, deadline=15, what="the subtree's total with its last count")
+        await eventually(is_shown, what="the subtree's total with its last count")
 
 
 async def test_questions_without_an_answer(fog_nats: NatsServer) -> None:

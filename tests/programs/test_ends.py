@@ -61,7 +61,7 @@ async def test_a_program_ends_while_the_connection_is_down(
         ended = await running.ended()
     assert ended.code == 0
     assert "atexit" not in ended.output
-    await eventually(lambda: programs.fleet.value("work_total", NODE) == COUNTED, deadline=20)
+    await eventually(lambda: programs.fleet.value("work_total", NODE) == COUNTED)
 
 
 async def test_a_program_without_a_server_ends_within_the_deadline(programs: Programs) -> None:

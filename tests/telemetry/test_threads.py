@@ -330,7 +330,7 @@ def read_by_another_thread(read: Callable[[], tuple[float, float]]) -> tuple[flo
     results: list[tuple[float, float]] = []
     reader = threading.Thread(target=lambda: results.append(read()), daemon=True)
     reader.start()
-    reader.join(10)
+    reader.join(40)
     assert results, "the reader waits for ever"
     return results[0]
 

@@ -54,7 +54,7 @@ def test_a_programs_clock_is_what_is_said(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     """The words say so, and nothing is left behind that waits for it."""
     clock = ProgramClock(tmp_path / "clock")
-    done = subprocess.run([*clock.command, "/no/such/program"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*clock.command, "/no/such/program"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == "clock_launcher: [Errno 2] No such file or directory\n"
 

@@ -75,4 +75,4 @@ class Exporter:
         finally:
             server.shutdown()
             server.server_close()
-            thread.join(5)
+            thread.join(40)

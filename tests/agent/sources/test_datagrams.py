@@ -91,7 +91,7 @@ def test_what_came_before_a_stop_is_read() -> None:
     """A program sends and ends, the agent is told to end: the counts are in."""
     taken: list[bytes] = []
     first = threading.Event()
-    with reading(LOOPBACK, taken, receive, during=lambda: first.wait(10)) as reader, client(reader.address) as sock:
+    with reading(LOOPBACK, taken, receive, during=lambda: first.wait(40)) as reader, client(reader.address) as sock:
         for _ in range(1_000):
             sock.send(b"x")
         first.set()
@@ -126,7 +126,7 @@ def test_of_two_that_begin_at_once_one_receives(unix: Address) -> None:
         refused: list[OSError] = []
 
         def start(reader: DatagramReader[bytes], began: threading.Barrier = began) -> None:
-            began.wait(10)
+            began.wait(40)
             try:
                 reader.start()
             except OSError as error:

@@ -83,17 +83,17 @@ def test_a_program_with_prometheus_client_is_read() -> None:
             orders.labels("a").inc(3)
             orders.labels("new").inc(2)
             seconds.observe(0.5)
-            wait_until(lambda: node.value("orders_total", job="app", kind="a") == 3, deadline=10)
+            wait_until(lambda: node.value("orders_total", job="app", kind="a") == 3)
             assert node.value("work_seconds", job="app") == HistogramValue((0, 1, 0), 0.5)
             assert node.value("orders_total", job="app", kind="new") == 2  # created after the last page
             Counter("late", "Of a family that nobody has seen", registry=registry).inc(4)
-            wait_until(lambda: node.value("late_total", job="app") == 4, deadline=10)
+            wait_until(lambda: node.value("late_total", job="app") == 4)
             assert "orders_created" not in node.values()
             assert node.value("fog_agent_source_up", source="app") == 1
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(40)
 
 
 @pytest.mark.skipif(not shutil.which("prometheus-node-exporter"), reason="no prometheus-node-exporter is here")
@@ -105,7 +105,7 @@ def test_node_exporter_is_read() -> None:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             with running(table(port, interval=1, timeout=0.9)) as node:
-                wait_until(lambda: node.value("fog_agent_source_up", source="app") == 1, deadline=20)
+                wait_until(lambda: node.value("fog_agent_source_up", source="app") == 1)
                 found = node.values()
                 assert sum(map(len, found.values())) > 200
                 assert "node_cpu_seconds_total" in found
@@ -121,12 +121,12 @@ def test_a_target_that_began_anew_while_it_was_away_is_counted_in_full() -> None
     with exporter.listening() as port, running(table(port)) as node:
         assert node.value("c_total", job="app") == 0
         exporter.answer = lambda request: request.send_error(503)
-        wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0, deadline=10)
+        wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0)
         assert node.value("c_total", job="app") == 0
         exporter.answer = page(text.format(150, 1500))
-        wait_until(lambda: node.value("c_total", job="app") == 150, deadline=10)
+        wait_until(lambda: node.value("c_total", job="app") == 150)
         exporter.answer = page(text.format(7, 1500))  # a series of its own: the fleet adds up those that ended
-        wait_until(lambda: node.value("c_total", job="app") == 7, deadline=10)
+        wait_until(lambda: node.value("c_total", job="app") == 7)
 
 
 def test_a_histogram_of_which_a_bucket_fell_began_anew() -> None:
@@ -136,7 +136,7 @@ def test_a_histogram_of_which_a_bucket_fell_began_anew() -> None:
     with exporter.listening() as port, running(table(port)) as node:
         assert node.value("h", job="app") == HistogramValue((0, 0), 0)
         exporter.answer = page(text.format(4, 10, 20, 10))
-        wait_until(lambda: node.value("h", job="app") == HistogramValue((4, 6), 20.0), deadline=10)
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((4, 6), 20.0))
 
 
 def test_gauges_of_a_target_that_is_away_end_and_counts_stay() -> None:
@@ -145,12 +145,12 @@ def test_gauges_of_a_target_that_is_away_end_and_counts_stay() -> None:
     with exporter.listening() as port, running(table(port)) as node:
         assert node.value("g", job="app") == 5
         exporter.answer = page("g 5\nc_total 4\n")
-        wait_until(lambda: node.value("c_total", job="app") == 3, deadline=10)
+        wait_until(lambda: node.value("c_total", job="app") == 3)
         exporter.answer = lambda request: request.send_error(500)
-        wait_until(lambda: node.value("g", job="app") is None, deadline=10)
+        wait_until(lambda: node.value("g", job="app") is None)
         assert node.value("c_total", job="app") == 3
         exporter.answer = page("g 6\nc_total 5\n")
-        wait_until(lambda: node.value("g", job="app") == 6, deadline=10)
+        wait_until(lambda: node.value("g", job="app") == 6)
         assert node.value("c_total", job="app") == 4
 
 
@@ -166,8 +166,8 @@ def test_two_targets_share_a_family_and_fail_each_by_itself() -> None:
         try:
             with running(table(port), table(hanging, name="other"), table(port, name="third", job="x")) as node:
                 first.answer = page("c_total 3\n")
-                wait_until(lambda: node.value("c_total", job="app") == node.value("c_total", job="x") == 2, deadline=10)
-                wait_until(lambda: node.value("fog_agent_source_up", source="other") == 0, deadline=10)
+                wait_until(lambda: node.value("c_total", job="app") == node.value("c_total", job="x") == 2)
+                wait_until(lambda: node.value("fog_agent_source_up", source="other") == 0)
                 begun = time.monotonic()
         finally:
             free.set()
@@ -216,7 +216,7 @@ def cut(request: BaseHTTPRequestHandler) -> None:
 def test_a_page_that_is_none_is_told(answer: Any, words: str, caplog: pytest.LogCaptureFixture) -> None:
     """The source is down, with the reason in the log, and nothing of the page is taken."""
     with Exporter(answer).listening() as port, running(table(port, most_bytes=100)) as node:
-        wait_until(lambda: words in caplog.text, deadline=10)
+        wait_until(lambda: words in caplog.text)
         assert node.value("fog_agent_source_up", source="app") == 0
         assert node.value("a", job="app") is None
 
@@ -228,11 +228,11 @@ def test_credentials_and_a_unix_socket(tmp_path: Path) -> None:
     exporter = Exporter(page("a 1\n"))
     named = {"name": "app", "socket": str(path), "interval": 0.1, "timeout": 0.09}
     with exporter.listening(unix=path), running({**named, "bearer_file": str(secret)}) as node:
-        wait_until(lambda: node.value("a", job="app") == 1, deadline=10)
+        wait_until(lambda: node.value("a", job="app") == 1)
         assert exporter.headers["Authorization"] == "Bearer first"
         assert exporter.headers["Accept"].startswith("text/plain;version=0.0.4")
         secret.write_text("second\n")
-        wait_until(lambda: exporter.headers["Authorization"] == "Bearer second", deadline=10)
+        wait_until(lambda: exporter.headers["Authorization"] == "Bearer second")
     path.unlink()
     with exporter.listening(unix=path), running({**named, "username": "u", "password_file": str(secret)}):
         assert exporter.headers["Authorization"] == "Basic dTpzZWNvbmQ="
@@ -248,7 +248,7 @@ def test_a_certificate_is_checked(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         with running({**here, "ca_file": own.cert}) as node:
             assert node.value("a", job="app") == 1
         with running(here) as node:
-            wait_until(lambda: "certificate verify failed" in caplog.text, deadline=10)
+            wait_until(lambda: "certificate verify failed" in caplog.text)
             assert node.value("a", job="app") is None
 
 
@@ -296,12 +296,12 @@ def test_a_reading_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
     exporter = Exporter(page("g 5\n"))
     with exporter.listening() as port, running(table(port)) as node:
-        wait_until(lambda: node.value("fog_agent_source_up", source="app") == 1, deadline=10)
+        wait_until(lambda: node.value("fog_agent_source_up", source="app") == 1)
         monkeypatch.setattr(source, "PATIENCE", 0.1)
         monkeypatch.setattr(socket, "create_connection", lambda *_: free.wait(30))
         try:
-            wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0, deadline=10)
-            wait_until(lambda: node.value("g", job="app") is None, deadline=10)
+            wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0)
+            wait_until(lambda: node.value("g", job="app") is None)
         finally:
             monkeypatch.undo()
             free.set()
@@ -322,11 +322,11 @@ def test_a_series_of_two_targets_is_the_first_one_s(caplog: pytest.LogCaptureFix
     ):
         for count in range(1, 4):
             first.answer, second.answer = page(f"c_total {1000 + count}\n"), page(f"c_total {50 + 9 * count}\n")
-            wait_until(partial(has_counted, node, count), deadline=10)
+            wait_until(partial(has_counted, node, count))
         first.answer = page("g 1\n")
-        wait_until(lambda: node.value("c_total", job="x") == 0, deadline=10)  # a series of its own
+        wait_until(lambda: node.value("c_total", job="x") == 0)  # a series of its own
         second.answer = page("c_total 79\n")
-        wait_until(lambda: node.value("c_total", job="x") == 2, deadline=10)
+        wait_until(lambda: node.value("c_total", job="x") == 2)
     assert caplog.text.count("c_total") == 1
 
 
@@ -336,8 +336,8 @@ def test_a_page_that_is_made_while_a_program_counts_counts_nothing_twice() -> No
     exporter = Exporter(page(text.format(5, 6, 9, 6)))
     with exporter.listening() as port, running(table(port)) as node:
         exporter.answer = page(text.format(5, 7, 9.5, 7))
-        wait_until(lambda: node.value("h", job="app") == HistogramValue((0, 1), 0.5), deadline=10)
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((0, 1), 0.5))
         exporter.answer = page(text.format(7, 8, 10, 8))
-        wait_until(lambda: node.value("h", job="app") == HistogramValue((1, 1), 1.0), deadline=10)
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((1, 1), 1.0))
         exporter.answer = page(text.format(8, 9, 11, 9))
-        wait_until(lambda: node.value("h", job="app") == HistogramValue((2, 1), 2.0), deadline=10)
+        wait_until(lambda: node.value("h", job="app") == HistogramValue((2, 1), 2.0))

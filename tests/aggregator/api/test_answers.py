@@ -73,7 +73,7 @@ def without_position(answer: Any) -> Any:
 def test_a_prometheus_still_says_so(beside: Prometheus, path: str, status: int, body: str) -> None:
     """The installed one answers as is recorded."""
     try:
-        with urllib.request.urlopen(f"{beside.url}/api/v1/{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"{beside.url}/api/v1/{path}", timeout=60) as answer:
             found, code = answer.read(), answer.status
     except urllib.error.HTTPError as error:
         found, code = error.read(), error.code

@@ -71,7 +71,7 @@ async def test_large_forms_are_refused_unread(asked: Asked) -> None:
     writer.write(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
     for _ in range(3):
         writer.write(b"%x\r\n%b\r\n" % (LARGEST_FORM // 2, b"1" * (LARGEST_FORM // 2)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert b" 400 " in await reader.readline()
     writer.close()
 
@@ -166,7 +166,7 @@ async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch, patience: str, s
         async with asking(storage, query_timeout=7.0) as asked:
             storage.open.clear()
             pending = asyncio.create_task(asked.ask("/api/v1/query", form={"query": "x + x", "timeout": patience}))
-            await eventually(lambda: storage.waiting == 1, deadline=20)
+            await eventually(lambda: storage.waiting == 1)
             clock[0] += seconds + over
             storage.open.set()
             answer = await pending
@@ -180,7 +180,7 @@ async def test_others_are_answered_while_queries_are_evaluated(monkeypatch: pyte
     storage = Gate()
     async with asking(storage, query_concurrency=2) as asked:
         pending = [asyncio.create_task(asked.data("query", {"query": "x"})) for _ in range(2)]
-        await eventually(lambda: storage.waiting == 2, deadline=20)
+        await eventually(lambda: storage.waiting == 2)
         assert (await asked.ask("/-/healthy")).status == 200
         assert (await asked.ask("/metrics")).status == 200
         assert (await asked.ask("/api/v1/rules")).status == 200
@@ -196,11 +196,11 @@ async def test_who_goes_takes_the_query_along() -> None:
     storage = Gate()
     async with asking(storage, query_concurrency=1) as asked:
         pending = asyncio.create_task(asked.ask("/api/v1/query", form={"query": "x + x + x + x"}))
-        await eventually(lambda: storage.waiting == 1, deadline=20)
+        await eventually(lambda: storage.waiting == 1)
         assert asked.server._runner.server is not None  # noqa: SLF001 - nothing else tells when it is noticed
         (connection,) = asked.server._runner.server.connections  # noqa: SLF001 - nothing else tells when it is noticed
         pending.cancel()
-        await eventually(lambda: connection.transport is None, deadline=20)
+        await eventually(lambda: connection.transport is None)
         storage.open.set()
         assert (await asked.data("query", {"query": "1"}))["result"][1] == "1"
         assert storage.asked == 1
@@ -211,7 +211,7 @@ async def test_a_service_that_stops_ends_its_queries() -> None:
     storage = Gate()
     async with asking(storage) as asked:
         pending = asyncio.create_task(asked.error("query", {"query": "x + x"}))
-        await eventually(lambda: storage.waiting == 1, deadline=20)
+        await eventually(lambda: storage.waiting == 1)
         await asked.queries.stop(0)
         storage.open.set()
         assert (await pending)[:2] == (503, "canceled")

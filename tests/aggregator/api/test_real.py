@@ -51,7 +51,7 @@ async def asked(url: str, expression: str) -> dict[str, float]:
 
 def fetch(url: str) -> Any:
     """Return the data of an answer."""
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.loads(answer.read())["data"]
 
 
@@ -115,7 +115,7 @@ async def test_steps_are_kept_and_asked_over_a_range(fog_nats: NatsServer) -> No
 def ask_range(url: str, expression: str, ranged: dict[str, float]) -> dict[float, float]:
     """Evaluate over a range; the value of the only series at each moment."""
     form = urlencode({"query": expression} | ranged).encode()
-    with urllib.request.urlopen(f"{url}/api/v1/query_range", form, timeout=20) as answer:
+    with urllib.request.urlopen(f"{url}/api/v1/query_range", form, timeout=60) as answer:
         (series,) = json.loads(answer.read())["data"]["result"]
     return {moment: float(value) for moment, value in series["values"]}
 
@@ -163,7 +163,7 @@ async def test_an_interrupt_ends_an_aggregator_and_its_queries(fog_nats: NatsSer
     with tempfile.TemporaryDirectory() as state:
         options = ("--listen", address, "--state-dir", str(Path(state)), "--nats", fog_nats.url)
         with fog("aggregator", *options, "--query-samples", "10000000000") as process:
-            await eventually(lambda: is_healthy(address), deadline=30)
+            await eventually(lambda: is_healthy(address), deadline=60)
             await eventually(lambda: is_ready(address), deadline=30)
             seen = psutil.Process(process.pid)
             before = seen.cpu_times().user

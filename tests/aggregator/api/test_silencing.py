@@ -101,7 +101,7 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
     async def is_active() -> bool:
         return await state() == "active"
 
-    await eventually(is_active, deadline=20)
+    await eventually(is_active)
     _, [one] = await client.ask("/api/silences", OPERATOR[0])
     assert (one["id"], one["path"]) == (made["silenceID"], "fog/0")
     assert (one["createdBy"], one["comment"]) == ("on-call", "new power supply")
@@ -115,7 +115,7 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
     async def is_over() -> bool:
         return await state() == "expired"
 
-    await eventually(is_over, deadline=20)
+    await eventually(is_over)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ async def test_a_login_has_a_share(tmp_path: Path) -> None:
             async def are_read() -> bool:
                 return len((await client.ask("/api/silences", OPERATOR[0]))[1]) == MOST_OF_ONE
 
-            await eventually(are_read, deadline=20)
+            await eventually(are_read)
             assert (await client.ask("/api/silences/add", OPERATOR[0], FORM))[0] == 409
             made = next(told for status, told in answers if status == 200)
             await client.ask("/api/silences/expire", OPERATOR[0], {"id": made["silenceID"]})
@@ -176,7 +176,7 @@ async def test_a_login_has_a_share(tmp_path: Path) -> None:
             async def may_again() -> bool:
                 return (await client.ask("/api/silences/add", OPERATOR[0], FORM))[0] == 200
 
-            await eventually(may_again, deadline=20)
+            await eventually(may_again)
 
 
 async def test_shares_of_silences() -> None:
@@ -212,7 +212,7 @@ async def test_a_server_that_refuses_is_told_of(tmp_path: Path) -> None:
             async def is_ready() -> bool:
                 return bool((await client.ask("/api/status", READER[0]))[1]["ready"])
 
-            await eventually(is_ready, deadline=20)
+            await eventually(is_ready)
             status, told = await client.ask("/api/silences/add", OPERATOR[0], FORM)
             assert status == 503
             assert "lets this aggregator publish no commands" in told["error"]

@@ -22,7 +22,7 @@ from tests.aggregator.api.test_rules import GROUP
 from tests.aggregator.serving import Served, sample_fleet, serving
 from tests.promql.asking import load
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass

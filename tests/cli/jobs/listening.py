@@ -25,7 +25,7 @@ class Place:
         """Receive what jobs tell."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
             receiver.bind(str(self.socket))
-            receiver.settimeout(10)
+            receiver.settimeout(40)
             yield receiver
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen[bytes]:

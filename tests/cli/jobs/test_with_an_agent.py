@@ -27,7 +27,7 @@ def test_jobs_before_with_and_after_an_agent(place: Place, tmp_path: Path) -> No
                 time.sleep(0.02)
             assert place.fog("run", "--name", "j", "--sync", "--", "true") == (0, b"", b"")
             agent.send_signal(signal.SIGTERM)
-            assert agent.wait(20) == 0
+            assert agent.wait(60) == 0
         assert not place.socket.exists()
         book = json.loads(ledger.read_text())
         counted.append((book["job_runs_total"], book["job_duration_seconds_count"], book["telemetry_events_total"]))

@@ -113,7 +113,7 @@ async def test_events_are_followed_through_a_restart(fog_nats: NatsServer, tmp_p
 
     async with AsyncExitStack() as stack:
         service = stack.enter_context(fog(*start))
-        await eventually(lambda: is_healthy(address))
+        await eventually(lambda: is_healthy(address), deadline=60)
         agent = Agent(collector, path="fog/a", servers=fog_nats.url, interval=0.1)
         await agent.start()
         collector.record_event("step", {"number": 1})
@@ -131,7 +131,7 @@ async def test_events_are_followed_through_a_restart(fog_nats: NatsServer, tmp_p
         collector.record_event("step", {"number": 4})
         await read(follower, 4)
         follower.send_signal(signal.SIGINT)
-        _, err = await asyncio.to_thread(follower.communicate, timeout=20)
+        _, err = await asyncio.to_thread(follower.communicate, timeout=60)
         assert follower.returncode == 0
         assert err.splitlines()[0].startswith("fog events: cut off (")
         assert err.splitlines()[-1] == "fog events: connected again"

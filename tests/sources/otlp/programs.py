@@ -61,7 +61,7 @@ class Receiver:
         self, body: bytes, path: str = "/v1/metrics", method: str = "POST", **headers: str
     ) -> tuple[int, bytes, Any]:
         """Send a request; return the status, the body and the headers of the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.source.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.source.port, timeout=40)
         try:
             sent = {"Content-Type": "application/x-protobuf"}
             connection.request(method, path, body, sent | {key.replace("_", "-"): one for key, one in headers.items()})
@@ -97,7 +97,7 @@ class Program:
         exporter = OTLPMetricExporter(
             f"http://127.0.0.1:{port}/v1/metrics",
             compression=compression,
-            timeout=10,
+            timeout=40,
             preferred_temporality=DELTA if delta else None,
         )
         self._reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
