@@ -274,7 +274,7 @@ async def test_a_branch_that_misbehaves_is_named(fog_nats: NatsServer, monkeypat
     async with standing_in(misbehaves, asked) as port, root_above(fog_nats, port) as root:
         for what, (handler, outcome, why) in BAD.items():
             now.append(handler)
-            monkeypatch.setattr(asking, "PATIENCE", 0.2 if handler is _hangs else 30.0)
+            monkeypatch.setattr(asking, "PATIENCE", 0.2 if handler is _hangs else 60.0)
             found = await ask(root, "/metrics?path=fog/1/a")
             assert found.status == 502, what
             assert why in found.text, what
