@@ -19,7 +19,7 @@ from pathlib import Path
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_aggregator.machine_memory import resident_bytes
+from fog_aggregator.memory.machine import resident_bytes
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, ViewKey
 from fog_schema.codec import decode

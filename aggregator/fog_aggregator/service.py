@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.options import AgentOptions
@@ -35,7 +35,6 @@ from fog_aggregator.components.http.prometheus.places import TreePlaces
 from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
-from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.components.notifications.making import Situation, make_notifications
 from fog_aggregator.components.notifications.notifier import Notifications
 from fog_aggregator.components.outgoing.outgoing import make_outgoing
@@ -55,6 +54,7 @@ from fog_aggregator.components.rules.worker import RuleWorker
 from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.budget.division import Division
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Say, Surroundings
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
@@ -62,26 +62,23 @@ from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
 from fog_aggregator.kernels.load import load
 from fog_aggregator.kernels.ports import Kernels
-from fog_aggregator.machine_memory import default_memory
-from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
+from fog_aggregator.memory.keeping import MemoryMetrics, empty_fleet, within_memory
+from fog_aggregator.memory.machine import default_memory
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.notifications.alert_log import AlertLog
 from fog_aggregator.notifications.deliveries import DeliveryOrder
-from fog_aggregator.notifications.silences_json import silence_json
-from fog_aggregator.path_costs import PathCost, costliest, costs_by_path
-from fog_aggregator.promql.labels import Labels
+from fog_aggregator.path_costs import costliest
 from fog_aggregator.readers import Readers
 from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
+from fog_aggregator.status import ServiceStatus, StatusParts
 from fog_aggregator.streams import BusConnection, wanted_streams
 from fog_aggregator.tasks import Loops
 from fog_bus.ports import Log, Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import reader_names, stream_name
 from fog_bus.transports import open_transport
-from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -114,6 +111,7 @@ class Aggregator:
 
     Attributes:
         network: The network-wide collector, readable by any exporter.
+        status: The state of the service, as it is told over HTTP.
         web: The HTTP server; its address is known once `run` has started it.
         notifications: Tells receivers of alerts.
         sources: The keepers of samples, in the order in which they are asked.
@@ -137,7 +135,6 @@ class Aggregator:
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
-        self._memory = MemoryMetrics(division, self.network, own)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or open_transport(config.nats)
         rule_set, series = make_rule_set(config), RuleSeries()
@@ -151,15 +148,16 @@ class Aggregator:
         brain = Brain(self._engine, self.network, metrics, bus, subjects, loops, reading)
         past = self._make_past(lambda stream: bus.log(stream, readers), subjects, own)
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
+        rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
+        checkpoints = Checkpoints(config, self._engine, self.network, metrics, loops)
+        self.status = self._make_status(checkpoints, division, own)
         below = BranchQuestions(config, own)
         storage = FleetStorage((BelowSource(self.network, below, self.sources), *self.sources), series)
-        queries = Queries(storage, config, self._server_time, self.ready, own)
+        queries = Queries(storage, config, self._server_time, self.status.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set, below, CommandDesk(bus, subjects))
-        rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause, self._files = history.settle, (*self._files, outgoing)
         self._components: list[Component] = [
-            self.web,
-            Checkpoints(config, self._engine, self.network, metrics, loops),
+            *(self.web, checkpoints),
             make_bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet, transport),
             *(history, outgoing),
             BusConnection(bus, scope, wanted_streams(config, subjects), reading.follow, loops),
@@ -244,75 +242,6 @@ class Aggregator:
             return str(error)
         return await self._rules.reload()
 
-    def ready(self) -> tuple[bool, str]:
-        """Tell whether the numbers may be shown, and why not; once ready it stays so."""
-        return self._engine.readiness.ready, self._engine.readiness.why_not()
-
-    def is_connected(self) -> bool:
-        """Tell whether the server answers for every stream; else all that is shown is of an earlier moment."""
-        return self._engine.is_connected(time.monotonic())
-
-    def late_writers(self) -> int:
-        """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
-        return len(self._engine.fleet.awaited(self._server_time()))
-
-    def unread_commands(self) -> dict[str, str]:
-        """Return the streams from which no commands come, with the reason for people."""
-        return self._engine.unread_commands(time.monotonic())
-
-    def lists_events_of_branches(self) -> bool:
-        """Tell whether the events of branches' nodes are listed here too."""
-        return self.config.branch_events
-
-    def failed_checkpoints(self) -> int:
-        """Return how many checkpoints were not written since the last one that was."""
-        return sum(one.failures for one in self._components if isinstance(one, Checkpoints))
-
-    def is_current(self) -> bool:
-        """Tell whether the numbers are complete and of this moment: what `fog_aggregator_ready` says."""
-        return self._engine.is_current(time.monotonic())
-
-    def streams(self) -> list[StreamStatus]:
-        """Tell how far each stream was read."""
-        return [
-            StreamStatus(
-                name=stream,
-                sequence=cursor.seq,
-                last_sequence=cursor.last_seq,
-                lag=cursor.lag,
-                bytes=cursor.info.bytes if cursor.info else 0,
-                max_bytes=cursor.info.max_bytes if cursor.info else None,
-                seconds_until_gap=cursor.until_gap,
-                restarts=dict(cursor.restarts),
-            )
-            for stream, cursor in self._engine.cursors.items()
-        ]
-
-    def memory(self) -> dict[str, object]:
-        """Tell how much memory there is, what takes it, and how many newcomers were refused."""
-        return self._memory.status()
-
-    def costs(self) -> Mapping[Path, PathCost]:
-        """Return the cost of every path since the start; may take a while."""
-        return costs_by_path(self._engine.accounts)
-
-    async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
-        """Return when the last silence of each alert ends, unix seconds; 0 for one that is not silenced."""
-        return await self.notifications.silenced_until(alerts)
-
-    def alert_log(self) -> AlertLog:
-        """Return what is remembered of alerts that began and ended."""
-        return self._rules.alert_log
-
-    def pair(self) -> list[dict[str, Any]]:
-        """Return the other aggregators of the same part of the tree that were heard, the newest word first."""
-        return self._rules.others()
-
-    def silences(self) -> list[dict[str, Any]]:
-        """Return the silences, as Alertmanager writes them, the newest first."""
-        now, silences = int(self._server_time() * 1000), self.notifications.silences
-        return [silence_json(one, now) for one in sorted(silences, key=lambda one: -one.updated_at)]
-
     def _make_lookouts(self, bus: Transport, subjects: Subjects, own: TelemetryCollector) -> list[Component]:
         """Make what looks at the streams as a whole, every now and then."""
         streams, loops, filters = self._engine.streams, self._loops, subjects.subtree(METRICS, self.config.path)
@@ -325,6 +254,11 @@ class Aggregator:
             Shares(lambda: list(map(bus.log, streams.of_nodes)), subjects, own, loops),
             UnreadBranches(logs, subjects, branches, self.network.unread, is_ready, own, loops),
         ]
+
+    def _make_status(self, checkpoints: Checkpoints, division: Division, own: TelemetryCollector) -> ServiceStatus:
+        memory = MemoryMetrics(division, self.network, own)
+        parts = StatusParts(checkpoints, memory, self.notifications, self._rules)
+        return ServiceStatus(self._engine, parts, self.reload, branch_events=self.config.branch_events)
 
     def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:
         """Make what evaluates rules: `increase()` has the first counts of a counter there."""
@@ -350,7 +284,8 @@ class Aggregator:
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
         exposure = make_exposure(self.config)
         self._files = exposure, below
-        app = make_app(self.network, self, api, past_api, exposure, below, desk if self.config.http_silences else None)
+        allowed = desk if self.config.http_silences else None
+        app = make_app(self.network, self.status, api, past_api, exposure, below, allowed)
         if self.config.state_dir is not None:
             app[CHECKPOINTS] = self.config.state_dir
         return WebServer(app, self.config.listen, tls=exposure.tls)

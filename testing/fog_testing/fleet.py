@@ -78,7 +78,7 @@ class Fleet:
 
     def streams(self) -> list[StreamStatus]:
         """How far the aggregator has read."""
-        return self._aggregator.streams()
+        return self._aggregator.status.streams()
 
     async def node(self, path: str, collector: TelemetryCollector | None = None) -> TelemetryCollector:
         """Return a node at `path`: the collector that its program counts in, published by an agent.
@@ -169,7 +169,7 @@ class Fleet:
             )
 
     def _is_ready(self) -> bool:
-        return self._aggregator.ready()[0]
+        return self._aggregator.status.ready()[0]
 
     def _caught_up(self) -> bool:
         with self.network.lock:

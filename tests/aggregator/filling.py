@@ -19,7 +19,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.places.patterns import BranchPatterns
-from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
+from fog_aggregator.memory.keeping import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, ViewKey
 from fog_aggregator.selfmetrics import SelfMetrics

@@ -32,7 +32,9 @@ async def serving_all(*settings: AggregatorConfig) -> AsyncIterator[list[Aggrega
     async with contextlib.AsyncExitStack() as stack:
         started = [await stack.enter_async_context(running(one)) for one in settings]
         await eventually(
-            lambda: all(one.ready()[0] or task.done() for one, task in started), deadline=60, what="all are ready"
+            lambda: all(one.status.ready()[0] or task.done() for one, task in started),
+            deadline=60,
+            what="all are ready",
         )
         for _, task in started:
             if task.done():

@@ -109,10 +109,12 @@ async def test_readiness_says_that_commands_are_not_read(fog_nats: NatsServer, m
         for kind, name in (("metrics", METRICS), ("events", EVENTS)):
             await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
         async with serving(config(fog_nats, create_streams=False)) as aggregator:
-            await eventually(lambda: "not there" in aggregator.unread_commands().get(CONTROL, ""), what="it is told")
+            await eventually(
+                lambda: "not there" in aggregator.status.unread_commands().get(CONTROL, ""), what="it is told"
+            )
             said = f"commands of operators are not read: {CONTROL}: it is not there; `fog streams apply` creates it\n"
             assert said in await asked(aggregator, "/-/ready")
             assert f'"commands_unread": {{"{CONTROL}": "it is not there' in await asked(aggregator, "/api/status")
             await make_stream(link, CONTROL, "fog.v1.control.>", max_age=86_400_000_000_000)
-            await eventually(lambda: not aggregator.unread_commands(), what="they are read")
+            await eventually(lambda: not aggregator.status.unread_commands(), what="they are read")
             assert await asked(aggregator, "/-/ready") == "ready\n"

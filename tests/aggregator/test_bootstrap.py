@@ -88,13 +88,13 @@ def has_saved(aggregator: Aggregator, directory: FilePath) -> bool:
     """Tell whether the newest checkpoint has all that the streams have."""
     newest = sorted(directory.glob("checkpoint-*.fog"))[-1:]
     saved = read_image(newest[0].read_bytes()).plain["streams"] if newest else {}
-    return all(saved.get(one.name, (0, 0))[1] >= one.last_sequence for one in aggregator.streams())
+    return all(saved.get(one.name, (0, 0))[1] >= one.last_sequence for one in aggregator.status.streams())
 
 
 async def purge(server: NatsServer, aggregator: Aggregator) -> None:
     """Let the streams lose all that they hold."""
     client = await nats.connect(server.url)
-    for one in aggregator.streams():
+    for one in aggregator.status.streams():
         await client.jetstream().purge_stream(one.name)
     await client.close()
 

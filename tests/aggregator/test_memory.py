@@ -23,8 +23,8 @@ from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
 from fog_aggregator.kernels.load import load
-from fog_aggregator.machine_memory import available_memory
-from fog_aggregator.memory import within_memory
+from fog_aggregator.memory.keeping import within_memory
+from fog_aggregator.memory.machine import available_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER
@@ -196,9 +196,9 @@ def test_what_kernels_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.append(bytearray(b"\x01") * (96 * MIB))
 
     config = AggregatorConfig(memory=8192 * MIB, state_dir=None, kernels=Choice.NUMPY)
-    before = Aggregator(config, MemoryBus()).memory()
+    before = Aggregator(config, MemoryBus()).status.memory()
     monkeypatch.setattr(service, "_kernels", load)
-    after = Aggregator(config, MemoryBus()).memory()
+    after = Aggregator(config, MemoryBus()).status.memory()
     programs = [int(one["bytes"]["program"]) for one in (before, after)]  # type: ignore[index]
     assert programs[1] - programs[0] > 90 * MIB
 

@@ -6,7 +6,7 @@ from threading import Thread
 
 from fog_aggregator.core.budget.division import divide
 from fog_aggregator.core.costs.accounts import Accounts
-from fog_aggregator.memory import MemoryMetrics
+from fog_aggregator.memory.keeping import MemoryMetrics
 from fog_aggregator.path_costs import costliest
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import counting

@@ -68,9 +68,9 @@ async def test_doubt_outlives_a_restart(fog_nats: NatsServer, tmp_path: Path) ->
         await JetStream(Link(connection)).call(f"STREAM.PURGE.{METRICS}")
         for _ in range(2):
             async with running(settings) as (aggregator, _):
-                await eventually(lambda: aggregator.ready() != CATCHING_UP)
+                await eventually(lambda: aggregator.status.ready() != CATCHING_UP)
                 missing = "waiting for a round of keyframes from the nodes: 1 are missing"
-                assert aggregator.ready() == (False, missing)
+                assert aggregator.status.ready() == (False, missing)
         await agent.stop(0.1)
 
 
@@ -106,7 +106,7 @@ async def test_a_hot_pair_has_the_same_counts_at_the_same_sequence(fog_nats: Nat
             node.register_counter("work_total", "Work", ["kind"]).labels(kind=str(number)).increment(number + 1)
         await fleet.settle()
         sequence = fleet.streams()[0].sequence
-        await eventually(lambda: other.streams()[0].sequence >= sequence)
+        await eventually(lambda: other.status.streams()[0].sequence >= sequence)
         of_one, of_other = (
             {
                 snapshot.family.name: [(series.labels, series.value) for series in snapshot.series]

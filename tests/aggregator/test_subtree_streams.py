@@ -200,7 +200,7 @@ async def test_streams_that_come_later_are_asked_whether_they_let_select(monkeyp
                     name = stream_name(kind, Subjects())
                     await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
                 await link.publish("fog.v1.metrics.fog.0", b"x", 5)
-            await eventually(lambda: aggregator.ready()[0])
+            await eventually(lambda: aggregator.status.ready()[0])
             await eventually(lambda: streams.cursors["FOG_V1_METRICS"].seq == 1)
             assert not streams.cursors["FOG_V1_METRICS"].selective
 
@@ -234,7 +234,7 @@ async def test_a_user_that_may_not_look_for_streams_reads_the_usual_ones(old: bo
             await link.publish("fog.v1.metrics.fog.0", b"x", 5)
         about = config(server, nats=_login(server), create_streams=False, **ROOT)
         async with serving(about) as aggregator:
-            await eventually(aggregator.is_connected)
+            await eventually(aggregator.status.is_connected)
             cursor = aggregator._engine.cursors[names["metrics"]]  # noqa: SLF001
             assert not cursor.selective
             await eventually(lambda: cursor.seq == 1)

@@ -194,7 +194,8 @@ async def test_tiers_have_what_one_aggregator_has(fog_nats: NatsServer) -> None:
         assert {name for name, _ in first} == {name for name, _ in second}
         assert len({name for name, _ in first if name.startswith("level_")}) == len(CHOICES) + 2
         assert len(fog.replicas()) == 2
-        assert status(fog.root.network, fog.root)["versions"] == {__version__: 3}, "of the node above, of each branch"
+        versions = status(fog.root.network, fog.root.status)["versions"]
+        assert versions == {__version__: 3}, "of the node above, of each branch"
         await eventually(lambda: numbers(fog.others[0]) == numbers(fog.whole), what="the third tier has all of it")
 
 
@@ -223,7 +224,7 @@ async def test_a_replica_that_is_killed_changes_nothing_above(fog_nats: NatsServ
     """The only one ends without a final: its counts stay, and one that starts with nothing says the same."""
     async with tiers(fog_nats, branch(fog_nats, OTHER)) as fog:
         async with running(branch(fog_nats)) as (replica, task):
-            await eventually(lambda: replica.ready()[0])
+            await eventually(lambda: replica.status.ready()[0])
             await fog.begin()
             before = steady(await fog.settle())
             task.cancel()
@@ -265,7 +266,7 @@ async def test_a_replica_that_is_not_ready_sends_nothing(fog_nats: NatsServer) -
                 work.increment()
                 assert await node.agent.flush()
                 await eventually(lambda: numbers(replica).get(("work_total", (("kind", "x"),))) == number)  # noqa: B023 - awaited here
-            assert not replica.ready()[0]
+            assert not replica.status.ready()[0]
             assert await frames(fog_nats, BRANCH) == []
             await apply(jetstream, events_stream(Subjects()))
             [first, *_] = await eventually(lambda: frames(fog_nats, BRANCH), deadline=30)

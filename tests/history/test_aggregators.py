@@ -98,7 +98,7 @@ async def test_an_aggregator_that_was_away_has_no_hole(fog_nats: NatsServer, tmp
             await eventually(lambda: newest(killed) > before + 3000, deadline=30)
             assert same(killed, partner)
         async with running(settings) as (again, task):
-            await eventually(lambda: again.ready()[0], deadline=30)
+            await eventually(lambda: again.status.ready()[0], deadline=30)
             before = newest(again)
             await eventually(lambda: newest(again) > before + 1500, deadline=30)
             task.cancel()

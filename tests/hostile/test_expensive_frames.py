@@ -47,7 +47,7 @@ def expensive(seed: int) -> list[bytes]:
 
 def read_of(aggregator: Aggregator) -> int:
     """Return how many hostile messages were read, or left out."""
-    cost = aggregator.costs().get(HOSTILE)
+    cost = aggregator.status.costs().get(HOSTILE)
     return 0 if cost is None else cost.frames + cost.refused
 
 

@@ -36,7 +36,7 @@ from fog_aggregator.core.budget.division import divide
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.patterns import BranchPatterns
-from fog_aggregator.memory import MemoryMetrics
+from fog_aggregator.memory.keeping import MemoryMetrics
 from fog_aggregator.path_costs import costliest
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.rules.rule_set import RuleSet

@@ -107,7 +107,7 @@ async def pair(server: NatsServer, directory: Path, *, meet: bool = True) -> Asy
             settings = config(server, webhook=(taking.url,), rules=(str(files[-1]),))
             started.append(await stack.enter_async_context(running(settings)))
         two = Two(started, files, taking)
-        await eventually(lambda: all(one.ready()[0] for one in two.aggregators), deadline=PATIENT)
+        await eventually(lambda: all(one.status.ready()[0] for one in two.aggregators), deadline=PATIENT)
         if meet:
             await eventually(
                 lambda: waits(two.aggregators[1], taking), deadline=PATIENT, what="one waits for the other"
@@ -127,7 +127,9 @@ async def test_people_are_told_once(fog_nats: NatsServer, tmp_path: Path) -> Non
         await eventually(lambda: two.is_known(0) and two.is_known(1), deadline=PATIENT, what="both know it")
         assert [two.sent(0), two.sent(1)] == [1, 0]
         assert two.taking.alerts() == ["Late firing"]
-        assert [(one["ready"], one["silent"]) for each in two.aggregators for one in each.pair()] == [(True, False)] * 2
+        assert [(one["ready"], one["silent"]) for each in two.aggregators for one in each.status.pair()] == [
+            (True, False)
+        ] * 2
 
 
 async def test_the_other_one_tells_when_the_first_is_killed(fog_nats: NatsServer, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ async def test_an_alert_reaches_its_receivers(fog_nats: NatsServer, tmp_path: Pa
             async with serving(settings) as aggregator:
                 await eventually(partial(has_sent, aggregator, name, 2), deadline=30)
                 assert {*taking.alerts()} == {"Heard", "Muted"}
-                assert [one["status"]["state"] for one in aggregator.silences()] == ["active"]
+                assert [one["status"]["state"] for one in aggregator.status.silences()] == ["active"]
                 if run:
                     assert sent(aggregator, LOG) == 0
                 else:

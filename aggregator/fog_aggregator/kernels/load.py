@@ -11,7 +11,7 @@ from typing import Final
 from fog_aggregator.kernels.cache import folder_for_kernels
 from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
 from fog_aggregator.kernels.ports import Kernels
-from fog_aggregator.machine_memory import resident_bytes
+from fog_aggregator.memory.machine import resident_bytes
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _COMPILED: Final = "fog_aggregator.kernels.compiled"

@@ -160,7 +160,7 @@ async def _silence(bus: MemoryBus, path: str) -> None:
 
 async def _is_complete(fog: Fog) -> bool:
     """Tell whether all nodes were heard, and history, alerts and silences are there."""
-    if not fog.aggregator.is_current() or len(fog.aggregator.silences()) < len(("fog/0/1", OTHERS[0])):
+    if not fog.aggregator.status.is_current() or len(fog.aggregator.status.silences()) < len(("fog/0/1", OTHERS[0])):
         return False
     shown = await fog.ask("all", "/api/v1/query", {"query": "sum(orders_total)"})
     alerts = await fog.ask("all", "/api/v1/alerts")

@@ -12,7 +12,7 @@ from fog_aggregator.core.budget.newcomers import REFUSED
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
-from fog_aggregator.machine_memory import default_memory, resident_bytes
+from fog_aggregator.memory.machine import default_memory, resident_bytes
 from fog_aggregator.network import NetworkCollector
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot

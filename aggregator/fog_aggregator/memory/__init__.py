@@ -1,0 +1,1 @@
+"""The memory of an aggregator: how much there is, and how it keeps to it."""
