@@ -43,6 +43,7 @@ async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) ->
         found = {one["metric"]: one for one in answer["changes"]}
         assert next(iter(found)) == "queue"
         queue, steady = found["queue"], found["steady"]
+        assert answer["since"] <= before  # how far back there is history
         assert (queue["before"], queue["now"], queue["where"]) == (4, 100, "under one place")
         assert [(one["path"], one["share"]) for one in queue["way"]] == [("fog", 1), ("fog/3", 1)]
         assert (steady["size"], steady["where"], steady["way"]) == (0, "nothing has changed", [])

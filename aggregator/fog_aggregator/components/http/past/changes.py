@@ -100,12 +100,14 @@ async def changes(request: web.Request, query: Mapping[str, Any]) -> web.StreamR
         start = end - max(step, query["window"] // step * step)
         async with queries.slot(request) as evaluation:
             storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
+            oldest = storage.oldest
             work = _Work(network, storage, request.app[PAST].places, options, (start, end))
             found = await queries.compute(lambda: work.found(path))
     except QueryError as error:
         failure = _ERRORS.get(STATUS_OF.get(error.error_type, 400), web.HTTPBadRequest)
         raise failure(text=str(error)) from None
     head = {"path": format_path(path), "from": start / 1000, "to": end / 1000, "warnings": list(notes)}
+    head["since"] = None if oldest is None else oldest / 1000
     return await send_tagged(request, json_bytes(head | found))
 
 

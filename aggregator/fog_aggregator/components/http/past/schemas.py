@@ -35,6 +35,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "path": TEXT,
             "from": NUMBER,
             "to": NUMBER,
+            "since": or_null(NUMBER),
             "metrics": WHOLE,
             "compared": WHOLE,
             "changes": list_of(

@@ -105,6 +105,6 @@ export function say(text) {
 
 /** A command that can be copied. */
 export function command(text) {
-  const button = h("button.button", { onclick: () => copy(text, button) }, "Copy");
+  const button = h("button.button", { "data-key": text, onclick: () => copy(text, button) }, "Copy");
   return h("div.command", h("code", text), button);
 }

@@ -18,6 +18,8 @@ export class Fleet extends EventTarget {
     this.alerts = null;
     /** @type {{name: string, type: string, help: string, unit: string}[]} */
     this.families = [];
+    /** When each of them was heard last. @type {Record<string, number>} */
+    this.at = {};
     this.errors = { tree: "", alerts: "", families: "" };
     this.asking = new Set();
     this.again = new Set();
@@ -54,6 +56,7 @@ export class Fleet extends EventTarget {
     try {
       await { tree: () => this._tree(), alerts: () => this._alerts(), families: () => this._families() }[what]();
       this.errors[what] = "";
+      this.at[what] = Date.now() / 1000;
     } catch (error) {
       this.errors[what] = error.message;
     }

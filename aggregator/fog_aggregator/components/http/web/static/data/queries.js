@@ -23,15 +23,15 @@ const labels = (...parts) => `{${parts.filter(Boolean).join(",")}}`;
  * The expression of a metric at places.
  * @param {{name: string, type: string}} metric
  * @param {string} where labels
- * @param {{window?: string, by?: string, node?: boolean, observed?: boolean}} [options]
+ * @param {{window?: string, by?: string, node?: boolean, observed?: boolean, share?: number}} [options] `share` of a histogram's observations
  */
-export function expression({ name, type }, where, { window = "1m", by = "", node = false, observed = false } = {}) {
+export function expression({ name, type }, where, { window = "1m", by = "", node = false, observed = false, share = 0.99 } = {}) {
   const sum = by ? `sum by (${by})` : "sum";
   if (type === "counter") return `${sum} (rate(${name}${labels(where)}[${window}]))`;
   if (type === "histogram" && observed) return `${sum} (rate(${name}_count${labels(where)}[${window}]))`;
   if (type === "histogram") {
     const within = by ? `le,${by}` : "le";
-    return `histogram_quantile(0.99, sum by (${within}) (rate(${name}_bucket${labels(where)}[${window}])))`;
+    return `histogram_quantile(${share}, sum by (${within}) (rate(${name}_bucket${labels(where)}[${window}])))`;
   }
   const average = by ? `avg by (${by})` : "avg";
   return `${average} (${name}${labels(where, node ? "" : 'stat=~"|avg"')})`;

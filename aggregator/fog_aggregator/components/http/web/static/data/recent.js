@@ -12,6 +12,7 @@ export class Recent {
     /** @type {any} an answer of api/events, and what came since */
     this.answer = null;
     this.error = "";
+    this.at = NaN;
     this.take = ({ detail }) => {
       if (this.answer && isUnder(detail.path, path)) this.answer = { ...this.answer, events: [...this.answer.events, detail].slice(-MOST_RECENT) };
     };
@@ -26,6 +27,7 @@ export class Recent {
     try {
       this.answer = await ask("api/events", { path: this.path, limit: MOST_RECENT }, { signal });
       this.error = "";
+      this.at = Date.now() / 1000;
     } catch (error) {
       this.error = error.name === "AbortError" ? "" : error.message;
     }

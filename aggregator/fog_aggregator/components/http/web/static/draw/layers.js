@@ -61,12 +61,11 @@ export class Means {
     return number ? (this.before[next] - this.before[first]) / number : NaN;
   }
 
-  /** The mean of a place against the median of its siblings, of four others at least; else NaN. */
-  ratio(place) {
+  /** The median of a place's siblings, of four others at least; else NaN. */
+  siblings(place) {
     const { tree } = this;
     const others = tree.childrenOf(tree.parent[place]).filter((other) => other !== place);
-    if (others.length < 4) return NaN;
-    return this.mean(place) / median(others.map((other) => this.mean(other)));
+    return others.length < 4 ? NaN : median(others.map((other) => this.mean(other)));
   }
 }
 

@@ -7,6 +7,7 @@ export function calm(page) {
   const { alerts } = page.fleet;
   if (!alerts) return h("p.body.note", "asking …");
   const [last] = alerts.resolved;
+  const [next] = [...alerts.pending].sort((one, other) => one.fires_at - other.fires_at);
   const item = (name, value) => h("li", h("span", name), h("span", value));
   const nodes = page.status?.coverage.nodes ?? {};
   const bad = (nodes.stale ?? 0) + (nodes.departed ?? 0) + (nodes.missing ?? 0) + (nodes.quarantined ?? 0) + (nodes.unread ?? 0);
@@ -16,7 +17,7 @@ export function calm(page) {
     h(
       "ul.list",
       item("Last problem", last ? `${last.title} ${last.path}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),
-      item("Pending", count(alerts.pending.length)),
+      item("Nearest to firing", next ? `${next.title} ${next.path}, in ${span(next.fires_at - page.now())}` : "nothing is pending"),
       item("Silenced", count(alerts.silenced.length)),
     ),
   ];

@@ -1,6 +1,6 @@
 // What changed: metrics by the size of their change, and which part of the tree it comes from.
 import { card, h, heads } from "../base/dom.js";
-import { change, figure, share, unitOf } from "../base/numbers.js";
+import { change, figure, share, span, unitOf } from "../base/numbers.js";
 import { lastOf } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { spark } from "../draw/spark.js";
@@ -11,17 +11,17 @@ const STRONG = 0.5;
 export function readChanges(answer) {
   const changes = answer.changes.map((one) => ({ ...one, name: one.metric, id: `${one.metric} ${one.quantile ?? ""}` }));
   const minutes = Math.round((answer.to - answer.from) / 60);
-  const young = answer.compared ? "" : `Too young to compare: no metric of this place is known of ${minutes} min ago.`;
-  return { changes, note: young, minutes };
+  const young = answer.compared ? "" : `Too young to compare: ${answer.since ? `${span(answer.to - answer.since)} of history` : "no history"}, and no metric here that was known ${minutes} min ago.`;
+  return { changes, note: young, at: answer.to };
 }
 
-/** @param {{route: any, answer: any, sparks: Map<string, ArrayLike<number>>, colour: (name: string) => void, error: string}} told */
+/** @param {{route: any, answer: any, sparks: Map<string, ArrayLike<number>>, colour: (name: string) => void, error: HTMLElement | null}} told */
 export function changesCard({ route, answer, sparks, colour, error }) {
   const changes = answer?.changes ?? [];
   return card(
     "What changed",
     { className: "order-4", note: "rate now against one hour ago, by size of change", end: [h("span.label.wide", "share of the change, by branch")] },
-    error ? h("p.error", error) : null,
+    error,
     answer?.note ? h("p.body.note", answer.note) : null,
     changes.length
       ? h(

@@ -2,7 +2,8 @@
 import { h, put } from "../base/dom.js";
 import { change, clock, count, figure, unitOf } from "../base/numbers.js";
 import { ranges } from "../data/api.js";
-import { atPlace, bandOf, copied, expression, heat, ofNode } from "../data/queries.js";
+import { atPlace, bandOf, copied, expression, heat } from "../data/queries.js";
+import { failed } from "./failed.js";
 import { timeOf } from "../draw/axes.js";
 import { chart } from "../draw/chart.js";
 import { dragged } from "../draw/drag.js";
@@ -17,14 +18,14 @@ const YOUNG = 0.1;
 const firstOf = (values) => Array.from(values).findIndex(Number.isFinite);
 
 export class ChartCard {
-  /** @param {{metric: {name: string, type: string}, path: string, node?: boolean, choose: (from: number, to: number) => void}} options */
+  /** @param {{metric: {name: string, type: string}, path: string, choose: (from: number, to: number) => void}} options */
   constructor(options) {
     this.options = options;
     this.unit = unitOf(options.metric.name, options.metric.type);
     this.now = h("span.now");
     this.left = h("span");
     this.right = h("span");
-    this.error = h("p.error", { hidden: true });
+    this.error = h("div");
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` }));
     this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     /** @type {any} */
@@ -42,7 +43,7 @@ export class ChartCard {
   }
 
   get where() {
-    return this.options.node ? ofNode(this.options.path) : atPlace(this.options.path);
+    return atPlace(this.options.path);
   }
 
   /** The query that gives this chart's number elsewhere. */
@@ -50,29 +51,30 @@ export class ChartCard {
     return copied(this.options.metric, this.where);
   }
 
-  /** Ask for the span and draw it. @param {{from: number, to: number}} span */
-  async load(span, { events = [], nodes = null, signal = null } = {}) {
+  /** Ask for the span and draw it; and for what else is to be asked beside it, which is returned by its names. @param {{from: number, to: number}} span */
+  async load(span, { events = [], nodes = null, signal = null, beside = {} } = {}) {
     try {
       const window = span.to - span.from > 7200 ? "5m" : "1m";
-      const { times, warnings, of } = await ranges(this._queries(window), span, { signal });
+      const { times, warnings, of } = await ranges({ ...this._queries(window), ...beside }, span, { signal });
       const [line] = of("main");
       this.data = { times, line: line?.values ?? new Float64Array(times.length).fill(NaN), span, unit: this.unit, shares: this.shares, events, ...this._around(of) };
-      this._told(nodes, warnings);
+      this._told(nodes, warnings, of);
       this.draw();
-      this.error.hidden = true;
+      this.at = span.to;
+      put(this.error);
+      return of;
     } catch (error) {
-      if (error.name === "AbortError") return;
-      put(this.error, `${error.message} `, h("button.button", { onclick: () => this.load(span, { events, nodes, signal }) }, "Try again"));
-      this.error.hidden = false;
+      if (error.name !== "AbortError") put(this.error, failed(error.message, this.at, h("button.button", { onclick: () => this.load(span, { events, nodes, signal }) }, "Try again")));
+      return () => [];
     }
   }
 
   /** The line, and what stands behind it: a histogram's heat, a gauge's extremes, a counter's siblings. */
   _queries(window) {
-    const { metric, path, node } = this.options;
-    const main = expression(metric, this.where, { window, node });
-    if (metric.type === "histogram") return { main, heat: heat(metric.name, this.where, window) };
-    if (node) return { main };
+    const { metric, path } = this.options;
+    const quantile = (share) => expression(metric, this.where, { window, share });
+    const main = quantile(0.99);
+    if (metric.type === "histogram") return { main, p50: quantile(0.5), p90: quantile(0.9), heat: heat(metric.name, this.where, window) };
     if (metric.type === "gauge") return { main, extremes: `${metric.name}{${[this.where, 'stat=~"min|max"'].filter(Boolean).join(",")}}` };
     return path.includes("/") ? { main, low: bandOf(metric, path, 0.1, window), high: bandOf(metric, path, 0.9, window) } : { main };
   }
@@ -86,7 +88,7 @@ export class ChartCard {
     return { heat, band, bandColour: extreme("min").length ? "ramp1" : "live" };
   }
 
-  _told(nodes, warnings) {
+  _told(nodes, warnings, of) {
     const { metric } = this.options;
     const { line, band: around } = this.data;
     const [text, unit] = figure(last(line), this.unit);
@@ -96,7 +98,7 @@ export class ChartCard {
     const moved = young ? "" : change(last(line), line[begin]);
     const strong = moved.startsWith("×");
     this.data.bad = strong;
-    const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? "heat = share of observations" : "";
+    const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? [...["p50", "p90"].map((name) => h("span", `${name} ${figure(last(of(name)[0]?.values ?? []), this.unit).join(" ")}`)), "heat = observations"] : "";
     put(this.left, young ? h("span", `since ${clock(this.data.times[begin], 2)}`) : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span`), beside);
     put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, "with a warning") : nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "");
   }

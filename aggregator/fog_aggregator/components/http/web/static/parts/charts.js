@@ -1,7 +1,6 @@
 // The charts of a place: the metric that is looked at first, then those that count most.
 import { h, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
-import { range } from "../data/api.js";
 import { atPlace } from "../data/queries.js";
 import { ChartCard } from "./chart_card.js";
 
@@ -9,10 +8,9 @@ const FEW = 4;
 const MANY = 40;
 
 export class Charts {
-  constructor(page, path, { node = false } = {}) {
+  constructor(page, path) {
     this.page = page;
     this.path = path;
-    this.node = node;
     this.most = FEW;
     /** @type {[any, any] | null} what was asked for last */
     this.asked = null;
@@ -31,7 +29,7 @@ export class Charts {
   _make() {
     for (const card of this.cards) card.close();
     this.metrics = chosen(this.page).slice(0, this.most);
-    this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, node: this.node, choose: (from, to) => this.page.choose(from, to) }));
+    this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, choose: (from, to) => this.page.choose(from, to) }));
     put(this.body, this.cards.map((card) => card.element));
     const others = this.page.fleet.families.length - this.cards.length;
     put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), " · ", h("kbd", "n"), " next chart"] : "");
@@ -61,11 +59,11 @@ export class Charts {
   jobs(span, more) {
     this.asked = [span, more];
     this.prepare();
-    const coverage = async () => {
-      const shares = await coverageOver(this.path, span, more.signal);
-      for (const card of this.cards) card.cover(shares);
-    };
-    return [coverage, ...this.cards.map((card) => () => card.load(span, more))];
+    return this.cards.map((card, place) => async () => {
+      const of = await card.load(span, place ? more : { ...more, beside: { cover: coverageOver(this.path) } });
+      const [cover] = of("cover");
+      if (cover) for (const one of this.cards) one.cover(cover.values);
+    });
   }
 }
 
@@ -79,14 +77,8 @@ export function chosen({ route, fleet, changed }) {
   return fleet.families.map((family, place) => ({ family, place })).sort((one, other) => rank(one.family) - rank(other.family) || one.place - other.place).map(({ family }) => family);
 }
 
-/** The share of nodes that were live, over time. */
-async function coverageOver(path, span, signal) {
-  const where = atPlace(path);
-  const all = (state) => `sum(fog_aggregator_nodes{${[where, state].filter(Boolean).join(",")}})`;
-  try {
-    const { rows } = await range(`${all('state="live"')} / ${all('state!="ended"')}`, span, { signal });
-    return rows[0]?.values ?? null;
-  } catch {
-    return null;
-  }
+/** The share of nodes that were live. */
+function coverageOver(path) {
+  const all = (state) => `sum(fog_aggregator_nodes{${[atPlace(path), state].filter(Boolean).join(",")}})`;
+  return `${all('state="live"')} / ${all('state!="ended"')}`;
 }

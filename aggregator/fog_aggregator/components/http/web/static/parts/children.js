@@ -1,6 +1,6 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
-import { count, digits, figure, unitOf } from "../base/numbers.js";
+import { clock, count, digits, figure, span, unitOf } from "../base/numbers.js";
 import { after, brief, matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
@@ -33,6 +33,9 @@ export class Children {
     this.sparks = new Map();
     this.values = new Map();
     this.more = { metric: null, values: new Map() };
+    /** Of the child with that path: the age of the oldest frame of its live nodes. */
+    this.oldest = new Map();
+    this.at = 0;
     this.head = h("tr");
     this.table = new Rows(this.head, "Children", (row, place) => this._row(row, place));
     this.rest = h("p.body.note");
@@ -67,6 +70,7 @@ export class Children {
       metric && h("th", { scope: "col", class: "number", title: metric.name }, title(metric)),
       metric && h("th", { scope: "col", class: "number" }, "× siblings"),
       more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),
+      this.oldest.size > 0 && h("th", { scope: "col", class: "number wide", title: "age of the oldest frame of a live node" }, "oldest"),
     );
     this.table.draw(shown);
     put(this.rest, this.rows.length ? "" : "Nothing lies under this place.");
@@ -88,6 +92,7 @@ export class Children {
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
       metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
       more.metric && h("td.number.wide", figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
+      this.oldest.size > 0 && h("td.number.quiet.wide", { title: `as of ${clock(this.at)}` }, span(this.oldest.get(row.path) ?? NaN)),
     );
   }
 

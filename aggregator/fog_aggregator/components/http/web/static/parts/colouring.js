@@ -33,9 +33,9 @@ export class Colouring {
       const unit = unitOf(m, fleet.family(m)?.type ?? "");
       const chosen = by === "siblings" ? byRatio(means) : byMetric(means);
       const told = (place) => {
-        const [text, shown] = figure(means.mean(place), unit);
-        const ratio = means.ratio(place);
-        return `${m} ${text} ${shown}${Number.isNaN(ratio) ? "" : `, ${digits(Number(ratio.toPrecision(2)))} × siblings`}`;
+        const [mean, middle] = [means.mean(place), means.siblings(place)];
+        const beside = Number.isNaN(middle) ? "" : `, ${digits(Number((mean / middle).toPrecision(2)))} × siblings' median ${figure(middle, unit).join(" ")}`;
+        return `${m} ${figure(mean, unit).join(" ")}${beside}`;
       };
       this.colour = { ...chosen, tree: fleet.tree, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
       this.error = "";

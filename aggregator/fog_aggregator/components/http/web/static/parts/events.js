@@ -3,6 +3,7 @@ import { card, h } from "../base/dom.js";
 import { clock, count, full, many } from "../base/numbers.js";
 import { common, parentOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
+import { failed } from "./failed.js";
 
 const RUN = 60;
 const HOUR = 3600;
@@ -46,13 +47,15 @@ export function saying(event) {
 /** A value of an event as a text. */
 export const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** The list of a place: the newest few. */
-export function eventsCard(route, answer, { title = "Events", path = "", most = 4, now }) {
-  const hour = answer.events.filter(({ timestamp }) => now - timestamp < HOUR).length;
+/** The list of a place: the newest few. @param {any} page @param {import("../data/recent.js").Recent} recent */
+export function eventsCard(page, { path, answer, error, at }, { title = "Events", most = 4 } = {}) {
+  if (!answer) return failed(error, at);
+  const hour = answer.events.filter(({ timestamp }) => page.now() - timestamp < HOUR).length;
   const runs = folded(newestFirst(answer.events)).slice(0, most);
   return card(
     title,
-    { className: "events-card order-5", end: [h("span.label", `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
+    { className: "events-card order-5", end: [h("span.label", `${count(hour)} in the hour · `, h("a", { href: toPlace(page.route, path, "events") }, "all"))] },
+    failed(error, at),
     runs.length
       ? h(
           "ul.events",
@@ -61,7 +64,7 @@ export function eventsCard(route, answer, { title = "Events", path = "", most = 
               "li",
               h("time", { title: full(event.timestamp) }, clock(event.timestamp)),
               h("span", h("b", event.name), ` ${saying(event)}`, like ? h("span.label", ` · ${many(like, "other like it", "others like it")}`) : null),
-              h("a.path", { href: toPlace(route, common(paths)) }, shortened(common(paths)) || "the fleet"),
+              h("a.path", { href: toPlace(page.route, common(paths)) }, shortened(common(paths)) || "the fleet"),
             ),
           ),
         )

@@ -1,6 +1,6 @@
 // Why a number is what it is: writers, what has ended, what is awaited; and whether it adds up.
 import { card, command, h, put } from "../base/dom.js";
-import { count, digits, span } from "../base/numbers.js";
+import { count, digits, many, span } from "../base/numbers.js";
 import { ask } from "../data/api.js";
 import { shell } from "./silence.js";
 
@@ -45,6 +45,7 @@ function oneSum({ name, node }, sample, now) {
   const key = labelsKey(sample.labels);
   const held = (values) => values.filter(({ labels }) => labelsKey(labels) === key);
   const live = node.epochs.map((epoch) => ({ epoch, value: held(epoch.values).reduce((sum, { value }) => sum + number(value), 0) }));
+  const gaps = node.epochs.reduce((all, epoch) => all + epoch.gaps, 0);
   const closed = held(node.closed).reduce((sum, { value }) => sum + number(value), 0);
   const sum = live.reduce((all, { value }) => all + value, closed);
   const exported = number(sample.value);
@@ -59,7 +60,8 @@ function oneSum({ name, node }, sample, now) {
       h(
         "tbody",
         live.map(({ epoch, value }) => row(`writer ${epoch.epoch.slice(0, 4)}…${epoch.epoch.slice(-2)} since ${span(now - epoch.born)}`, shown(value), `frame ${span(now - epoch.heard)} ago${epoch.awaits_keyframe ? ", awaits a keyframe" : ""}`)),
-        row(`${count(node.folded)} writers that ended`, shown(closed), "closed total"),
+        row(`${count(node.folded)} writers that ended`, shown(closed), node.baselines ? `closed total, ${count(node.baselines)} came back` : "closed total"),
+        row("late, awaited by a gap", gaps ? "–" : "0", gaps ? `${many(gaps, "gap")} open` : "no gap is open"),
         row("exported", shown(exported), same ? h("span.fine", "✓ sum of the above") : h("span.bad", `does not add up: ${shown(sum)}`), true),
       ),
     ),

@@ -1,6 +1,6 @@
 // The map as a card: what it shows, what the pointer is over, keys, pins of problems, marks of search hits.
 import { card, h, key, put, say } from "../base/dom.js";
-import { count, figure } from "../base/numbers.js";
+import { count, figure, many } from "../base/numbers.js";
 import { colours, onColours, sheet } from "../draw/colours.js";
 import { paint, rows } from "../draw/icicle.js";
 import { label } from "../draw/labels.js";
@@ -205,7 +205,7 @@ export class MapCard {
   nodes(place) {
     const { tree } = this;
     const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
-    return [`${count(tree.nodes[place])} nodes`, ...states].join(", ");
+    return [many(tree.nodes[place], "node"), ...states].join(", ");
   }
 
   _say() {

@@ -3,6 +3,7 @@ import { card, h, heads, key, put } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { ask, ranges } from "../data/api.js";
+import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
 import { seriesOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
@@ -56,6 +57,7 @@ export class NodeMetrics {
     try {
       const { metrics } = await ask("api/snapshot", { node: this.path }, { signal });
       this.error = "";
+      this.at = this.page.now();
       const before = new Map(this.rows.map((row) => [row.key, row]));
       // Of a histogram's samples the count is enough.
       const own = ({ labels: { type, le } }) => !le && type !== "sum";
@@ -106,7 +108,7 @@ export class NodeMetrics {
     this.shown = shown.slice(0, this.field.value || this.all ? MOST_SERIES : FEW_SERIES);
     put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
     put(this.body, this.shown.map((row, place) => this._row(row, place)));
-    put(this.note, this.error || (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
+    put(this.note, failed(this.error, this.at) ?? (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
   }
 
   _row(row, place) {

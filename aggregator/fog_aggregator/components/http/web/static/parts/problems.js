@@ -17,7 +17,7 @@ export function when(problem, now) {
 /** The place of a problem: one path, and how many more. */
 export const placeOf = (problem) => `${shortened(problem.path || "the fleet")}${problem.more ? ` and ${count(problem.more)} more` : ""}`;
 
-/** @param {{route: any, problems: any[], silenced: number, selected: any, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: string}} told */
+/** @param {{route: any, problems: any[], silenced: number, selected: any, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: HTMLElement | null}} told */
 export function problemsCard(told) {
   const { problems, silenced, route } = told;
   const shown = problems.slice(0, MOST_PROBLEMS);
@@ -26,7 +26,7 @@ export function problemsCard(told) {
   return card(
     "Problems",
     { className: "order-2", note: counts, end: [h("span.label", silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
-    told.error ? h("p.error", told.error) : null,
+    told.error,
     shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => problemLine(problem, told))) : told.empty,
     problems.length > MOST_PROBLEMS ? h("p.body", h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST_PROBLEMS)} more`)) : null,
   );

@@ -4,6 +4,7 @@ import { clock, count, full, many, span } from "../base/numbers.js";
 import { after, isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SIGNS } from "../parts/events.js";
+import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { SilenceForm, SilencesOver } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
@@ -16,10 +17,11 @@ export class Alerts {
   constructor(page) {
     this.page = page;
     this.top = h("div");
+    this.error = h("div");
     this.lists = h("div.stack");
     /** @type {Map<string, SilenceForm | SilencesOver>} one for each alert: what is typed stays */
     this.forms = new Map();
-    this.element = h("div.stack", this.top, this.lists);
+    this.element = h("div.stack", this.top, this.error, this.lists);
     if (page.status?.ready) page.fleet.load("alerts");
     this.update();
   }
@@ -39,6 +41,7 @@ export class Alerts {
     const { page, places } = this;
     const answer = page.fleet.alerts;
     const error = page.fleet.errors.alerts;
+    put(this.error, answer && failed(error, page.fleet.at.alerts));
     if (!answer) {
       put(this.top, h("section.card.verdict", h("div", h("h1", error ? "Alerts cannot be shown" : "Asking the aggregator …"), h("p.note", error))));
       return;

@@ -74,7 +74,7 @@ export class Branch {
     this.window = spanOf(page.route, page.now());
     if (!all && !this.window.live) return; // the past stays as it is
     this.charts.prepare();
-    await this.rounds.run([() => this._values(signal), () => this.recent.load(signal), () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
+    await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
     this.update();
     if (all) this.shared.load(this.children, signal);
   }
@@ -103,6 +103,16 @@ export class Branch {
     return [`${part > 1 ? "More than all" : share(part, 1)} of the ${now > before ? "rise" : "fall"} of ${what} is under ${brief(lastOf(path))}`, [h("a", { href: toPlace(this.page.route, path, "overview", { m: name }) }, path), `: ${change(now, before)} in the hour, of all at this place.`]];
   }
 
+  /** How long ago the live node of each child that is silent longest was heard. */
+  async _oldest(signal) {
+    const { children } = this;
+    if (children.rows.length > MOST_LINES) return;
+    const answer = await ask("api/tree", { path: this.path, depth: 1 }, { signal }).catch(() => null);
+    if (!answer) return;
+    children.oldest = new Map(answer.children.map(({ path, oldest_frame_age_seconds: age }) => [path, age]));
+    children.at = this.page.now();
+  }
+
   /** The children's values: their lines where they are few, whose ends are the values. */
   async _values(signal) {
     const { children } = this;
@@ -127,13 +137,13 @@ export class Branch {
   }
 
   update() {
-    const { page, path } = this;
+    const { page } = this;
     const { tree } = page.fleet;
     put(this.top, this._verdict());
     if (tree) this.children.show(tree);
     if (tree) this.map.show(tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, known: page.status?.ready !== false });
     this._actions();
-    if (this.recent.answer) put(this.events, eventsCard(page.route, this.recent.answer, { title: "Events here", path, most: 3, now: page.now() }));
+    put(this.events, eventsCard(page, this.recent, { title: "Events here", most: 3 }));
   }
 
   _verdict() {

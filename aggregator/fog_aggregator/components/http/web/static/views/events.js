@@ -7,6 +7,7 @@ import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
 import { dragged } from "../draw/drag.js";
 import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
+import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
@@ -58,8 +59,9 @@ export class Events {
     this.loading = true;
     const { route } = this.page;
     try {
-      this.window = spanOf(route, this.page.now());
-      this.answer = await ask("api/events", { path: route.path, since: this.window.from, limit: EVENTS_AT_ONCE }, { signal: this.abort.signal });
+      const window = spanOf(route, this.page.now());
+      this.answer = await ask("api/events", { path: route.path, since: window.from, limit: EVENTS_AT_ONCE }, { signal: this.abort.signal });
+      this.window = window;
       this.error = "";
     } catch (error) {
       this.error = error.name === "AbortError" ? "" : error.message;
@@ -75,7 +77,7 @@ export class Events {
   update() {
     const { page, answer } = this;
     const { route } = page;
-    put(this.head, h("p", crumbs(route, route.path || page.fleet.root), h("span.label", " events at and under this place")), h("p.label", this.error ? h("span.bad", this.error) : answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
+    put(this.head, h("p", crumbs(route, route.path || page.fleet.root), h("span.label", " events at and under this place")), failed(this.error, this.window?.to) ?? h("p.label", answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
     if (!answer) return;
     const events = newestFirst(answer.events).filter(({ timestamp }) => timestamp <= this.window.to + 60);
     const names = tally(events);

@@ -6,6 +6,7 @@ import { after, matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask, instant } from "../data/api.js";
 import { atPlace, census } from "../data/queries.js";
+import { failed } from "../parts/failed.js";
 import { filterField } from "../parts/filter.js";
 import { step } from "../parts/rows.js";
 import { crumbs } from "../parts/verdict.js";
@@ -57,6 +58,7 @@ export class Metrics {
       const column = (name) => new Map(rows.filter(({ labels }) => labels.fog_row === name).map(({ labels, value }) => [labels.fog_family, value]));
       [this.series, this.rates] = [column("series"), column("rate")];
       this.error = "";
+      this.at = this.page.now();
     } catch (error) {
       this.error = error.name === "AbortError" ? "" : error.message;
     }
@@ -84,7 +86,7 @@ export class Metrics {
         ),
       ),
     );
-    put(this.rest, page.fleet.errors.families || this.error ? h("span.bad", page.fleet.errors.families || this.error) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
+    put(this.rest, failed(page.fleet.errors.families || this.error, this.at) ?? (shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`));
   }
 
   _count = ({ name }) => this.series.get(name) ?? this.series.get(`${name}_count`) ?? NaN;

@@ -16,6 +16,7 @@ import { MapCard } from "../parts/map.js";
 import { NodeMetrics } from "../parts/node_metrics.js";
 import { shell, silenceCommand } from "../parts/silence.js";
 import { verdict } from "../parts/verdict.js";
+import { commandOf } from "./nodes.js";
 
 
 export class Node {
@@ -35,8 +36,9 @@ export class Node {
     this.side = h("div", this.map.element);
     this.facts = h("div.order-2");
     this.life = h("div");
+    this.commands = h("div");
     this.events = h("div");
-    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, h("div.columns.halves.order-5", this.life, this.events)], [h("div.stack.order-4", this.explain.element, this._commands())]));
+    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, h("div.columns.halves.order-5", this.life, this.events)], [h("div.stack.order-4", this.explain.element, this.commands)]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
@@ -84,7 +86,8 @@ export class Node {
     if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
     if (node) put(this.facts, h("dl.card.facts", facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", h("dt", name), h("dd", { title }, value)))));
     put(this.life, lifeCard(this.day, this.explain.node, now));
-    if (this.recent.answer) put(this.events, eventsCard(page.route, this.recent.answer, { title: "Events here", path: this.path, now }));
+    put(this.events, eventsCard(page, this.recent, { title: "Events here" }));
+    put(this.commands, this._commands());
   }
 
   _verdict() {
@@ -128,8 +131,9 @@ export class Node {
   }
 
   _commands() {
-    const { path } = this;
-    return card("Do something", {}, h("div.body", [silenceCommand({ path }, "1h", "…"), `fog quarantine ${shell(path)} --why '…'`, `fog audit ${shell(path)}`].map(command)));
+    const { path, state } = this;
+    const own = commandOf({ state, path }) || `fog quarantine ${shell(path)} --why '…'`;
+    return card("Do something", {}, h("div.body", [silenceCommand({ path }, "1h", "…"), own, `fog audit ${shell(path)}`].map(command)));
   }
 
   /** @returns {boolean} whether the key was ours */

@@ -5,6 +5,7 @@ import { EVERY } from "../base/once.js";
 import { after, isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
+import { failed } from "../parts/failed.js";
 import { filterField, moved } from "../parts/filter.js";
 import { ROW, Rows } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
@@ -63,6 +64,7 @@ export class Nodes {
       this.total = answer.total;
       this.counts = answer.states;
       this.error = "";
+      this.at = this.page.now();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.error = error.message;
@@ -80,7 +82,7 @@ export class Nodes {
 
   update() {
     const { page } = this;
-    put(this.head, h("p", crumbs(page.route, this.path || page.fleet.root), h("span.label", " nodes at and under this place")), h("p.label", this.error ? h("span.bad", this.error) : `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
+    put(this.head, h("p", crumbs(page.route, this.path || page.fleet.root), h("span.label", " nodes at and under this place")), failed(this.error, this.at) ?? h("p.label", `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
     this._fold();
     const chosen = new Set(this.states);
     const chip = (state, text, pressed, query) => h("button.chip", { "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
@@ -187,7 +189,7 @@ function foldCells({ id, state, nodes, of, first, last, open }, now, unfold) {
 }
 
 /** The command that an operator needs for it, if any: of a group only where all of its place is meant. */
-export function commandOf({ state, path, fold, nodes, of }) {
+export function commandOf({ state, path, fold = false, nodes = 0, of = 0 }) {
   if (fold && nodes !== of) return "";
   return { departed: `fog forget ${shell(path)}`, quarantined: `fog quarantine ${shell(path)} --lift` }[state] ?? "";
 }

@@ -8,6 +8,7 @@ import { ask } from "../data/api.js";
 import { changesCard, readChanges } from "../parts/changes.js";
 import { coverage, known } from "../parts/coverage.js";
 import { eventsCard } from "../parts/events.js";
+import { failed } from "../parts/failed.js";
 import { MapCard } from "../parts/map.js";
 import { calm } from "../parts/calm.js";
 import { day } from "../parts/day.js";
@@ -101,10 +102,10 @@ export class Overview {
     } else {
       this.left.hidden = this.changes.hidden = false;
       put(this.top, this._verdict());
-      put(this.left, problemsCard({ route, problems: this.problems, silenced: fleet.alerts?.silenced.length ?? 0, selected: this.selected, now: page.now(), sparks: this.sparks.problems, select: (number) => this.select(number), act: page.act, empty: calm(page), error: fleet.errors.alerts }));
-      put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
+      put(this.left, problemsCard({ route, problems: this.problems, silenced: fleet.alerts?.silenced.length ?? 0, selected: this.selected, now: page.now(), sparks: this.sparks.problems, select: (number) => this.select(number), act: page.act, empty: calm(page), error: failed(fleet.errors.alerts, fleet.at.alerts) }));
+      put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: failed(this.changesError, this.changed?.at) }));
     }
-    put(this.events, this.recent.answer ? eventsCard(route, this.recent.answer, { path: route.path, now: page.now() }) : this.recent.error ? h("p.error", this.recent.error) : null);
+    put(this.events, eventsCard(page, this.recent));
     put(this.chooser, chooser(page));
     this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }

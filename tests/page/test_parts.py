@@ -1,0 +1,259 @@
+"""Parts of the page with made-up answers: what each of them says, and which pixels the map of a large fleet has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from math import isnan
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from fog_testing.fleet import Fleet
+from fog_testing.nats_server import NatsServer
+from tests.page.browser import Tab, browser, needs_browser, tab
+
+pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
+
+MADE: str = """
+const { h } = await import('./base/dom.js');
+const route = { path: '', view: 'overview', query: {} };
+const now = () => 10000;
+const problems = Array.from({ length: 11 }, (_, place) => ({
+    id: `p${place}`, number: place + 1, title: 'Errors rise', path: `fog/${place}`, severity: 'warning', start: 9000,
+    text: 'Orders fail.', alert: 'ErrorsRise', query: '', state: 'firing',
+}));
+const columns = (levels, children, names, states) => ({
+    path: '', shape: 's', levels, children, names: { shared: '0'.repeat(names.length), rests: names.join() }, states,
+    letters: { l: 'live', s: 'stale', d: 'departed', '-': '' },
+});
+"""
+"""What the scripts below have."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page() -> AsyncIterator[Tab]:
+    """Provide one page for all of them."""
+    with NatsServer() as server:
+        async with browser(), Fleet(server.url, interval=1.0) as fleet, tab(f"{fleet.url}/#/?view=metrics") as opened:
+            await fleet.node("fog/a")
+            await fleet.settle()
+            yield opened
+            assert opened.said == []
+
+
+async def made(page: Tab, script: str) -> Any:
+    """Run a script with what is made up."""
+    return await page.evaluate(f"async () => {{ {MADE}\n{script} }}")
+
+
+async def test_seven_problems_and_how_many_more(page: Tab) -> None:
+    """Of eleven."""
+    said = await made(
+        page,
+        """const { problemsCard } = await import('./parts/problems.js');
+        const told = { route, problems, silenced: 2, now: 10000, sparks: new Map(), select() {}, act: {}, error: null };
+        const card = problemsCard({ ...told, selected: problems[0], empty: null });
+        const lines = [...card.querySelectorAll('.problem')];
+        return [lines.length, card.textContent.includes('and 4 more'), lines[0].getAttribute('aria-selected'),
+            card.querySelectorAll('.actions').length];""",
+    )
+    assert said == [7, True, "true", 1]
+
+
+async def test_where_nothing_is_wrong(page: Tab) -> None:
+    """The last problem, and the pending alert that fires first."""
+    said = await made(
+        page,
+        """const { calm } = await import('./parts/calm.js');
+        const full = { title: 'Full', path: 'fog/1', fires_at: 10600 };
+        const pending = [full, { title: 'Hot', path: 'fog/2', fires_at: 10090 }];
+        const resolved = [{ title: 'Lost', path: 'fog/3', end: 9700 }];
+        const list = (alerts) => h('div', calm({ fleet: { alerts }, status: null, now, day: null })).textContent;
+        return [list({ pending, resolved, silenced: [] }), list({ pending: [], resolved: [], silenced: [] })];""",
+    )
+    assert "Last problemLost fog/3, ended 5 min ago" in said[0]
+    assert "Nearest to firingHot fog/2, in 90 s" in said[0]
+    assert "Last problemnone since the aggregator began" in said[1]
+    assert "Nearest to firingnothing is pending" in said[1]
+
+
+async def test_whether_a_number_adds_up(page: Tab) -> None:
+    """Its writers, those that ended and open gaps; both numbers where the sum is another one."""
+    said = await made(
+        page,
+        """const { sums } = await import('./parts/explain.js');
+        const values = [{ labels: {}, value: 40 }];
+        const epoch = { epoch: '0123456789abcdef', born: 9000, heard: 9999, gaps: 2, awaits_keyframe: false, values };
+        const node = { epochs: [epoch], closed: [{ labels: {}, value: 2 }], folded: 3, baselines: 1 };
+        const told = (value) => {
+            const body = h('div', sums({ name: 'orders_total', node, total: [{ labels: {}, value }] }, 10000));
+            return [...body.querySelectorAll('tr')].map((row) => row.textContent);
+        };
+        return [told(42), told(41)];""",
+    )
+    assert said[0] == [
+        "writer 0123…ef since 17 min40frame 1.0 s ago",
+        "3 writers that ended2closed total, 1 came back",
+        "late, awaited by a gap\N{EN DASH}2 gaps open",
+        "exported42✓ sum of the above",
+    ]
+    assert said[1][-1] == "exported41does not add up: 42"
+
+
+async def test_what_failed_keeps_what_it_had(page: Tab) -> None:
+    """With the error and the time of what is shown; without an answer the error alone. A young history says its age."""
+    said = await made(
+        page,
+        """const { eventsCard } = await import('./parts/events.js');
+        const { changesCard, readChanges } = await import('./parts/changes.js');
+        const { failed } = await import('./parts/failed.js');
+        const event = { name: 'deployed', path: 'fog/1', timestamp: 9990, labels: {}, metadata: {}, value: null };
+        const error = 'the aggregator does not answer';
+        const shown = eventsCard({ route, now }, { path: '', answer: { events: [event] }, error, at: 9995 });
+        const none = eventsCard({ route, now }, { path: '', answer: null, error, at: NaN });
+        const young = readChanges({ changes: [], compared: 0, from: 6400, to: 10000, since: 9280 });
+        const changed = changesCard({ route, answer: young, sparks: new Map(), colour() {}, error: failed('', 1) });
+        const { clock } = await import('./base/numbers.js');
+        return [shown.textContent, none.textContent, changed.textContent, clock(9995)];""",
+    )
+    assert f"the aggregator does not answer: this is of {said[3]}" in said[0]
+    assert "deployed" in said[0]
+    assert said[1].strip() == "the aggregator does not answer"
+    assert "Too young to compare: 12 min of history" in said[2]
+
+
+async def test_a_departed_node_can_be_forgotten(page: Tab) -> None:
+    """And no other one."""
+    said = await made(
+        page,
+        """const { commandOf } = await import('./views/nodes.js');
+        return ['departed', 'stale', 'live', 'quarantined'].map((state) => commandOf({ state, path: 'fog/a b' }));""",
+    )
+    assert said == ["fog forget 'fog/a b'", "", "", "fog quarantine 'fog/a b' --lift"]
+
+
+async def test_a_histogram_has_three_quantiles(page: Tab) -> None:
+    """Its chart asks for them, and for the heat, at once; each query names level and path."""
+    asked = await made(
+        page,
+        """const { ChartCard } = await import('./parts/chart_card.js');
+        const metric = { name: 'wait_seconds', type: 'histogram' };
+        const card = new ChartCard({ metric, path: 'fog/a', choose() {} });
+        const queries = card._queries('1m');
+        card.close();
+        return queries;""",
+    )
+    assert list(asked) == ["main", "p50", "p90", "heat"]
+    for name, share in (("main", "0.99"), ("p50", "0.5"), ("p90", "0.9")):
+        assert asked[name].startswith(f"histogram_quantile({share}, ")
+    assert all('{fog_level="1",fog_path="fog/a"}' in query for query in asked.values())
+
+
+async def test_what_the_map_says_of_a_value(page: Tab) -> None:
+    """The median of a place's siblings, and none below four of them. Pins that overlap are one."""
+    said = await made(
+        page,
+        """const { Tree } = await import('./data/tree.js');
+        const { Means } = await import('./draw/layers.js');
+        const { MapCard } = await import('./parts/map.js');
+        const tree = new Tree(columns([1, 6], [6], ['fog', 'a', 'b', 'c', 'd', 'e', 'f'], '-llllll'));
+        const means = new Means(tree, Float32Array.from([NaN, 8, 1, 4, 2, NaN, 2]));
+        const map = new MapCard({ height: 100, open() {} });
+        map.element.style.width = '900px';
+        document.getElementById('main').append(map.element);
+        const pin = (path, number) => ({ path, number, severity: 'critical' });
+        map.show(tree, { pins: [pin('fog/a', 1), pin('fog/f', 2), pin('fog/a', 3), pin('fog/gone', 4)] });
+        const pins = [...map.marks.children].map((one) => one.textContent);
+        map.press('ArrowDown'); // the first key chooses the top, the next ones go down and along
+        map.press('ArrowDown');
+        map.press('ArrowRight');
+        const tree_ = map.canvas.getAttribute('role');
+        const said = [map.item.textContent, map.item.getAttribute('role'), tree_];
+        map.close();
+        map.element.remove();
+        return [means.siblings(1), means.siblings(0), pins, said];""",
+    )
+    assert said[0] == 2
+    assert isnan(said[1])
+    assert said[2] == ["1·3", "2"]
+    assert said[3] == ["fog/b: 1 node, 1 live", "treeitem", "tree"]
+
+
+async def test_one_dead_node_of_a_hundred_thousand_is_to_be_seen(page: Tab) -> None:
+    """In places narrower than a pixel: at least so high, in its own colour, never blended; above it as a block."""
+    found = await made(
+        page,
+        """const { Tree } = await import('./data/tree.js');
+        const { paint, rows } = await import('./draw/icicle.js');
+        const { colours, sheet } = await import('./draw/colours.js');
+        const leaves = 100000;
+        const names = ['fog', ...Array.from({ length: 100 }, (_, at) => `r${String(at).padStart(3, '0')}`)];
+        for (let at = 0; at < leaves; at += 1) names.push(`n${String(at % 1000).padStart(3, '0')}`);
+        const states = Array(101).fill('-').concat(Array(leaves).fill('l'));
+        states[101 + 50500] = 'd';
+        states[101 + 20500] = 's';
+        const made = columns([1, 100, leaves], [100, ...Array(100).fill(1000)], names, states.join(''));
+        const tree = new Tree(made);
+        const canvas = h('canvas', { css: { position: 'fixed', width: '932px', height: '324px' } });
+        document.body.append(canvas);
+        const { pen } = sheet(canvas);
+        paint(pen, tree, { width: 932, height: 324, from: 0, to: tree.total, levels: [0, 3] });
+        const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height);
+        canvas.remove();
+        const names_ = new Map(['live', 'critical', 'stale-thin'].map((name) => [colours()[name], name]));
+        const boxes = rows(3, 324).map((row) => {
+            const found = {};
+            for (let y = Math.round(row.top); y < Math.round(row.top + row.height); y += 1) {
+                for (let x = 0; x < width; x += 1) {
+                    const at = (y * width + x) * 4;
+                    if (!data[at + 3]) continue;
+                    const hex = `#${[0, 1, 2].map((part) => data[at + part].toString(16).padStart(2, '0')).join('')}`;
+                    const name = names_.get(hex) ?? hex;
+                    found[name] ??= { left: x, right: x, top: y, bottom: y };
+                    const box = found[name];
+                    Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), bottom: y });
+                }
+            }
+            const size = ({ left, right, top, bottom }) => [right - left + 1, bottom - top + 1];
+            return Object.fromEntries(Object.entries(found).map(([name, box]) => [name, size(box)]));
+        });
+        return boxes;""",
+    )
+    assert all(set(level) == {"live", "critical", "stale-thin"} for level in found), (
+        found
+    )  # pure colours, in each level
+    assert [level["critical"] for level in found[:1]] == [[2, 4]]  # of two nodes each has half of the block
+    assert found[1]["critical"] == [3, 4]  # a place narrower than twelve pixels
+    assert found[2]["critical"] == [1, 3]
+    assert found[2]["stale-thin"] == [1, 2]
+
+
+async def test_no_value_is_no_zero(page: Tab) -> None:
+    """Coloured by a metric, what is not live is hatched in grey, and a live place without a value is grey."""
+    found = await made(
+        page,
+        """const { Tree } = await import('./data/tree.js');
+        const { byMetric, Means } = await import('./draw/layers.js');
+        const { paint, rows } = await import('./draw/icicle.js');
+        const { colours, sheet } = await import('./draw/colours.js');
+        const tree = new Tree(columns([4], [], ['a', 'b', 'c', 'd'], 'llsl'));
+        const colour = byMetric(new Means(tree, Float32Array.from([0, 10, NaN, NaN])));
+        const canvas = h('canvas', { css: { position: 'fixed', width: '400px', height: '60px' } });
+        document.body.append(canvas);
+        const { pen } = sheet(canvas);
+        paint(pen, tree, { width: 400, height: 60, from: 0, to: tree.total, levels: [0, 1], colour });
+        const pixels = (place) => {
+            const all = new Set();
+            for (let y = 0; y < canvas.height; y += 1) {
+                const [red, green, blue] = pen.getImageData(Math.round((place + 0.5) * canvas.width / 4), y, 1, 1).data;
+                all.add(`#${[red, green, blue].map((part) => part.toString(16).padStart(2, '0')).join('')}`);
+            }
+            const names = Object.entries(colours()).filter(([, value]) => all.has(value)).map(([name]) => name);
+            return names.filter((name) => ['ramp0', 'ramp4', 'badge', 'ink3'].includes(name)).sort().join();
+        };
+        const said = [0, 1, 2, 3].map(pixels);
+        canvas.remove();
+        return said;""",
+    )
+    assert found == ["ramp0", "ramp4", "badge,ink3", "badge"]
