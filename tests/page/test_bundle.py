@@ -205,3 +205,14 @@ async def test_a_script_of_another_version_is_refused(fog_fleet: Fleet) -> None:
         for wanted, status in ((version(), 200), ("another", 404)):
             async with client.get(f"{fog_fleet.url}/more.js", params={"v": wanted}) as answer:
                 assert answer.status == status
+
+
+async def test_a_browser_is_sent_a_file_once(fog_fleet: Fleet) -> None:
+    """It comes with a tag, and who has it is told that it has not changed."""
+    async with aiohttp.ClientSession() as client:
+        for path in ("/", "/page.css", "/fog.svg"):
+            async with client.get(fog_fleet.url + path) as answer:
+                headers = {"If-None-Match": answer.headers["ETag"]}
+                assert answer.status == 200
+            async with client.get(fog_fleet.url + path, headers=headers) as answer:
+                assert (answer.status, await answer.read()) == (304, b"")

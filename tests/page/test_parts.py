@@ -257,3 +257,87 @@ async def test_no_value_is_no_zero(page: Tab) -> None:
         return said;""",
     )
     assert found == ["ramp0", "ramp4", "badge,ink3", "badge"]
+
+
+async def test_type_space_and_corners(page: Tab) -> None:
+    """Sizes of texts with their lines, corners of what is round, heights of bars and rows, figures of one width."""
+    found = await made(
+        page,
+        """const box = h('div', h('section.card.verdict', h('h1', 'a')), h('div.figures', h('dd', '1')), h('p', 'a'),
+            h('p.note', 'a'), h('p.label', 'a'), h('code', 'a'), h('kbd', 'a'), h('button.button', 'a'),
+            h('span.badge', '1'), h('span.sign.critical', '1'), h('table', h('tbody', h('tr', h('td', '1')))));
+        document.getElementById('main').append(box);
+        const style = (selector) => getComputedStyle(box.querySelector(selector));
+        const type = (selector) => [style(selector).fontSize, style(selector).lineHeight].map(parseFloat).join('/');
+        const said = {
+            type: ['h1', 'dd', 'p:not([class])', '.note', '.label'].map(type),
+            code: style('code').fontSize, keys: style('kbd').fontSize,
+            corners: ['.card', '.button', '.badge', '.sign.critical'].map((one) => style(one).borderRadius),
+            row: box.querySelector('td').getBoundingClientRect().height,
+            bars: ['header.top', 'footer'].map((one) => document.querySelector(one).getBoundingClientRect().height),
+            figures: getComputedStyle(document.documentElement).fontVariantNumeric,
+        };
+        box.remove();
+        return said;""",
+    )
+    assert found == {
+        "type": ["21/27", "17/22", "14/20", "13/18", "12/17"],
+        "code": "12.5px",
+        "keys": "11px",
+        "corners": ["8px", "6px", "9px", "4px"],
+        "row": 32,
+        "bars": [48, 28],
+        "figures": "tabular-nums",
+    }
+
+
+async def test_few_questions_at_once(page: Tab) -> None:
+    """Of ten at most four are on their way; an open view asks for one of its parts at a time."""
+    most, asked = await made(
+        page,
+        """const { ask } = await import('./data/api.js');
+        const { Rounds } = await import('./base/once.js');
+        const before = window.fetch;
+        let [flying, most] = [0, 0];
+        window.fetch = async () => {
+            flying += 1;
+            most = Math.max(most, flying);
+            await new Promise((resolve) => setTimeout(resolve));
+            flying -= 1;
+            return new Response('{}');
+        };
+        try {
+            await Promise.all(Array.from({ length: 10 }, (_, number) => ask('api/nothing', { number })));
+        } finally {
+            window.fetch = before;
+        }
+        const asked = [];
+        const jobs = ['a', 'b', 'c'].map((name) => async () => { asked.push(name); });
+        const rounds = new Rounds();
+        await rounds.run(jobs, true);
+        for (let round = 0; round < 4; round += 1) await rounds.run(jobs, false);
+        return [most, asked.join('')];""",
+    )
+    assert (most, asked) == (4, "abcabca")
+
+
+async def test_queries_name_level_and_path_together(page: Tab) -> None:
+    """Of a place, its children, its siblings, and a node: a path alone would find nodes' own values in other levels."""
+    assert await made(
+        page,
+        """const { atPlace, bandOf, below, expression, ofNode } = await import('./data/queries.js');
+        const counter = { name: 'orders_total', type: 'counter' };
+        return [
+            expression(counter, atPlace('fog/ams/r04')),
+            expression(counter, below('fog/ams/r04'), { window: '5m', by: 'fog_path' }),
+            bandOf(counter, 'fog/ams/r04', 0.1),
+            expression(counter, below('')),
+            expression(counter, ofNode('fog/ams'), { node: true }),
+        ];""",
+    ) == [
+        'sum (rate(orders_total{fog_level="2",fog_path="fog/ams/r04"}[1m]))',
+        'sum by (fog_path) (rate(orders_total{fog_level="3",fog_path=~"fog/ams/r04/[^/]+"}[5m]))',
+        'quantile(0.1, sum by (fog_path) (rate(orders_total{fog_level="2",fog_path=~"fog/ams/[^/]+"}[1m])))',
+        'sum (rate(orders_total{fog_level="0"}[1m]))',
+        'sum (rate(orders_total{fog_node="fog/ams"}[1m]))',
+    ]
