@@ -28,7 +28,45 @@ const columns = (levels, children, names, states) => ({
     letters: { l: 'live', s: 'stale', d: 'departed', '-': '' },
 });
 """
-"""What the scripts below have."""
+"""The scripts below begin with it: made-up problems and trees."""
+
+
+LARGE: str = """const { Tree } = await import('./data/tree.js');
+const { paint, rows } = await import('./draw/icicle.js');
+const { colours, sheet } = await import('./draw/colours.js');
+const leaves = 100000;
+const names = ['fog', ...Array.from({ length: 100 }, (_, at) => `r${String(at).padStart(3, '0')}`)];
+for (let at = 0; at < leaves; at += 1) names.push(`n${String(at % 1000).padStart(3, '0')}`);
+const states = Array(101).fill('-').concat(Array(leaves).fill('l'));
+states[101 + 50500] = 'd';
+states[101 + 20500] = 's';
+const made = columns([1, 100, leaves], [100, ...Array(100).fill(1000)], names, states.join(''));
+const tree = new Tree(made);
+const canvas = h('canvas', { css: { position: 'fixed', width: '932px', height: '324px' } });
+document.body.append(canvas);
+const { pen } = sheet(canvas);
+paint(pen, tree, { width: 932, height: 324, from: 0, to: tree.total, levels: [0, 3] });
+const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height);
+canvas.remove();
+const names_ = new Map(['live', 'critical', 'stale-thin'].map((name) => [colours()[name], name]));
+const boxes = rows(3, 324).map((row) => {
+    const found = {};
+    for (let y = Math.round(row.top); y < Math.round(row.top + row.height); y += 1) {
+        for (let x = 0; x < width; x += 1) {
+            const at = (y * width + x) * 4;
+            if (!data[at + 3]) continue;
+            const hex = `#${[0, 1, 2].map((part) => data[at + part].toString(16).padStart(2, '0')).join('')}`;
+            const name = names_.get(hex) ?? hex;
+            found[name] ??= { left: x, right: x, top: y, bottom: y };
+            const box = found[name];
+            Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), bottom: y });
+        }
+    }
+    const size = ({ left, right, top, bottom }) => [right - left + 1, bottom - top + 1];
+    return Object.fromEntries(Object.entries(found).map(([name, box]) => [name, size(box)]));
+});
+return boxes;"""
+"""Paint a map of 100,000 nodes where one departed and one is stale; the width and height of each colour, by level."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -182,44 +220,7 @@ async def test_what_the_map_says_of_a_value(page: Tab) -> None:
 
 async def test_one_dead_node_of_a_hundred_thousand_is_to_be_seen(page: Tab) -> None:
     """In places narrower than a pixel: at least so high, in its own colour, never blended; above it as a block."""
-    found = await made(
-        page,
-        """const { Tree } = await import('./data/tree.js');
-        const { paint, rows } = await import('./draw/icicle.js');
-        const { colours, sheet } = await import('./draw/colours.js');
-        const leaves = 100000;
-        const names = ['fog', ...Array.from({ length: 100 }, (_, at) => `r${String(at).padStart(3, '0')}`)];
-        for (let at = 0; at < leaves; at += 1) names.push(`n${String(at % 1000).padStart(3, '0')}`);
-        const states = Array(101).fill('-').concat(Array(leaves).fill('l'));
-        states[101 + 50500] = 'd';
-        states[101 + 20500] = 's';
-        const made = columns([1, 100, leaves], [100, ...Array(100).fill(1000)], names, states.join(''));
-        const tree = new Tree(made);
-        const canvas = h('canvas', { css: { position: 'fixed', width: '932px', height: '324px' } });
-        document.body.append(canvas);
-        const { pen } = sheet(canvas);
-        paint(pen, tree, { width: 932, height: 324, from: 0, to: tree.total, levels: [0, 3] });
-        const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height);
-        canvas.remove();
-        const names_ = new Map(['live', 'critical', 'stale-thin'].map((name) => [colours()[name], name]));
-        const boxes = rows(3, 324).map((row) => {
-            const found = {};
-            for (let y = Math.round(row.top); y < Math.round(row.top + row.height); y += 1) {
-                for (let x = 0; x < width; x += 1) {
-                    const at = (y * width + x) * 4;
-                    if (!data[at + 3]) continue;
-                    const hex = `#${[0, 1, 2].map((part) => data[at + part].toString(16).padStart(2, '0')).join('')}`;
-                    const name = names_.get(hex) ?? hex;
-                    found[name] ??= { left: x, right: x, top: y, bottom: y };
-                    const box = found[name];
-                    Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), bottom: y });
-                }
-            }
-            const size = ({ left, right, top, bottom }) => [right - left + 1, bottom - top + 1];
-            return Object.fromEntries(Object.entries(found).map(([name, box]) => [name, size(box)]));
-        });
-        return boxes;""",
-    )
+    found = await made(page, LARGE)
     assert all(set(level) == {"live", "critical", "stale-thin"} for level in found), (
         found
     )  # pure colours, in each level
