@@ -15,7 +15,6 @@ from fog_agent.core.journal.recovery import FINAL_AGE, Address
 from fog_agent.core.writer import Settings
 from fog_agent.edge.recovery import Recovery
 from fog_bus.memory import MemoryBus
-from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.journal.files import claim_of
 from utilityfog_frontend.telemetry.journal.layout import AT_BANKS, CELL, FINAL_SENT
 
@@ -108,14 +107,21 @@ def _refuse(path: Path, *, missing_ok: bool = False) -> None:
     raise PermissionError(13, "not yours", os.fspath(path))
 
 
-def test_a_journal_with_a_file_stays_when_its_process_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_journal_with_a_file_stays_when_its_process_ends(tmp_path: Path, *, removed: bool) -> None:
     """Even without a count of its own to send: it says that the file was counted."""
-    collector = TelemetryCollector(journal=tmp_path)
-    journal = collector.journal
-    assert journal is not None
-    assert journal.file is not None
-    path, file = journal.file, tmp_path / f"0.job{claim_of(journal.file)}"
+    program = """
+import sys
+from pathlib import Path
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+collector = TelemetryCollector(journal=sys.argv[1])
+file = Path(sys.argv[2])
+if len(sys.argv) > 3:
     file.mkdir()  # which cannot be removed as a file is
-    assert journal.count([], file)
-    del collector, journal
-    assert path.exists()
+assert collector.journal.count([], file)
+"""
+    words = [] if removed else ["stays"]
+    argv = [sys.executable, "-c", program, str(tmp_path / "journals"), str(tmp_path / "0.job"), *words]
+    subprocess.run(argv, check=True, timeout=60)
+    assert len(list((tmp_path / "journals").iterdir())) == (not removed)

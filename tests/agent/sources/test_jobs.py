@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -23,10 +25,10 @@ from utilityfog_frontend.telemetry.collector import TelemetryCollector
 class Node:
     """A collector with jobs' source, and jobs that tell it something."""
 
-    def __init__(self, folder: Path, **table: Any) -> None:
+    def __init__(self, folder: Path, *, journal: bool = False, **table: Any) -> None:
         self.spool = folder / "spool"
         paths = {"socket": str(folder / "jobs.sock"), "spool": str(self.spool)}
-        self.collector = TelemetryCollector()
+        self.collector = TelemetryCollector(journal=folder / "journals" if journal else None)
         [settings] = parse_sources({"jobs": paths | table})
         self.source = make_source(settings, Context(self.collector, SourceMetrics(self.collector), 0.05))
         self._environ = os.environ | {"FOG_SOCKET": paths["socket"], "FOG_SPOOL": paths["spool"]}
@@ -234,6 +236,67 @@ def test_a_message_that_breaks_the_taker_does_not_end_the_spool(
     node.source.start()
     until(lambda: node.value("b") == 1)
     assert node.value("a") is None
+
+
+def test_a_message_that_breaks_the_reader_is_counted(
+    start: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lost by a fault; what comes after it is taken."""
+    node = start()
+
+    def break_(*_: Any) -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Taking, "take", break_)
+        assert node.fog("emit", "a", "1") == (0, "")
+        until(lambda: node.refused("fault") == 1)
+    assert node.fog("emit", "b", "1", "--sync") == (0, "")
+    assert (node.value("a"), node.value("b")) == (None, 1)
+
+
+def test_a_file_that_cannot_be_counted_now_holds_up_no_other(
+    start: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source says that it waits, takes those behind it, and looks again: then it is counted, once."""
+    node = start(running=False, journal=True)
+    for name in ("first", "second"):
+        assert node.fog("emit", f"{name}_total", "1") == (0, "")
+    journal = node.collector.journal
+    assert journal is not None
+    count, tried = journal.count, [0]
+
+    def refuse_first(counts: Any, file: Path) -> bool:
+        names = [one[0].family.name for one in counts]
+        tried[0] += names == ["first_total"]
+        return (names != ["first_total"] or tried[0] > 3) and count(counts, file)
+
+    monkeypatch.setattr(journal, "count", refuse_first)
+    node.source.start()
+    until(lambda: node.value("second_total") == 1 and node.value("fog_agent_source_up", source="jobs") == 0)
+    until(lambda: node.value("first_total") == 1 and node.value("fog_agent_source_up", source="jobs") == 1)
+    assert [file.name for file in node.spool.iterdir()] == [".journal"]
+    assert node.value("second_total") == 1
+
+
+def test_a_gauge_goes_by_the_agents_clock(start: Callable[..., Node], tmp_path: Path) -> None:
+    """A job whose clock is ahead holds up no later value, and one whose clock is behind is heard."""
+    node = start(running=False)
+    node.spool.mkdir()
+    (node.spool / "1.job").write_bytes(b"fog1 99999999999 -\nlevel 1\n")
+    node.source.start()
+    until(lambda: node.value("level") == 1)
+    for sent_at, value in ((b"1", 2), (b"99999999999", 3), (b"1", 4)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as job:
+            job.sendto(b"fog1 %s -\nlevel %d\n" % (sent_at, value), str(tmp_path / "jobs.sock"))
+        until(lambda value=value: node.value("level") == value)  # type: ignore[misc]
+
+
+def test_a_spool_that_is_made_is_of_the_group(start: Callable[..., Node]) -> None:
+    """And so is the socket, so that its members may tell something."""
+    group = 1 if os.getuid() == 0 else os.getgroups()[-1]
+    node = start(group=grp.getgrgid(group).gr_name)
+    assert [file.stat().st_gid for file in (node.spool, node.spool.with_name("jobs.sock"))] == [group, group]
 
 
 def test_two_agents_do_not_share_a_socket(start: Callable[..., Node], tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from fog_agent.sources.jobs.kinds import KINDS
 from fog_agent.sources.jobs.limits import BURST, MOST_USERS, Rates
 from fog_agent.sources.jobs.message import Line, RefusedError, is_statsd, read_line, read_message
+from fog_agent.sources.jobs.recording import Moment, Recorder
 from fog_cli.jobs.emitting import line_of
+from utilityfog_frontend.telemetry import TelemetryCollector
 
 
 @pytest.mark.parametrize(
@@ -97,3 +99,12 @@ def test_rates() -> None:
     for uid in range(3 * MOST_USERS):
         rates.take(uid, 1, 1.0)
     assert len(rates._left) <= MOST_USERS  # noqa: SLF001 - what is bounded
+
+
+def test_a_clock_that_was_set_back_holds_up_no_gauge() -> None:
+    """What was told before it counts as told now; what waited in the spool meanwhile is older all the same."""
+    collector = TelemetryCollector()
+    recorder = Recorder(collector, 10)
+    for at, now, value in ((100.0, 100.0, 1), (50.0, 50.0, 2), (40.0, 51.0, 3)):
+        recorder.make(recorder.plan(0, read_line(f"gauge level {value}"), Moment(at, now)))
+    assert collector.get_metric("level").get_value().value == 2  # type: ignore[union-attr]
