@@ -1,9 +1,8 @@
 """The command lines of `fog run` and `fog emit`, read without the machinery that all other commands share."""
 
 import os
-import sys
 
-from fog_cli.jobs.telling import SOCKET, SPOOL, Relay
+from fog_cli.jobs.telling import SOCKET, SPOOL, Relay, complain
 
 _USAGE = 2
 _SWITCHES = {"run": ("--tail", "--sync"), "emit": ("--sync",)}
@@ -76,5 +75,5 @@ def _parse(command: str, argv: list[str]) -> tuple[dict[str, str] | None, list[s
 
 
 def _refuse(command: str, why: str) -> int:
-    print(f"fog {command}: {why}", file=sys.stderr)
+    complain(command, why)
     return _USAGE

@@ -1,9 +1,8 @@
 """Makes lines of what a person or a program gives to `fog emit`, and tells them."""
 
 import os
-import sys
 
-from fog_cli.jobs.telling import DroppedError, Relay, TellingError, labelled, quoted
+from fog_cli.jobs.telling import DroppedError, Relay, TellingError, complain, labelled, quoted
 
 TYPES = ("counter", "gauge", "histogram", "event")
 _INFINITY = float("inf")  # `math` is a library that would be loaded for it
@@ -72,7 +71,7 @@ def _tell(relay: Relay, lines: list[str]) -> int:
     try:
         relay.tell(lines)
     except TellingError as error:
-        print(f"fog emit: {error}", file=sys.stderr)
+        complain("emit", str(error))
         return 0 if isinstance(error, DroppedError) else 1
     return 0
 
@@ -89,7 +88,7 @@ class _Stream:
     def run(self) -> int:
         """Tell all lines until the end."""
         rest = b""
-        while chunk := os.read(0, 65536):
+        while chunk := self._read():
             *lines, rest = (rest + chunk).split(b"\n")
             self._take(lines)
             if len(rest) > _MAX_LINE:
@@ -97,8 +96,16 @@ class _Stream:
                 rest = b"#"  # what is left of it is no line of its own
         self._take([rest])
         if self._complaints > _MAX_COMPLAINTS:
-            print(f"fog emit: {self._complaints - _MAX_COMPLAINTS} more lines were not sent", file=sys.stderr)
+            complain("emit", f"{self._complaints - _MAX_COMPLAINTS} more lines were not sent")
         return self._code
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(0, 65536)
+        except OSError as error:  # it is closed, or a directory
+            complain("emit", f"standard input: {error.strerror}")
+            self._code = 1
+            return b""
 
     def _take(self, raw: list[bytes]) -> None:
         batch: list[str] = []
@@ -143,4 +150,4 @@ class _Stream:
         self._code = 1
         self._complaints += 1
         if self._complaints <= _MAX_COMPLAINTS:
-            print(f"fog emit: {raw[:60].decode('utf-8', 'replace')!r}: {why}", file=sys.stderr)
+            complain("emit", f"{raw[:60].decode('utf-8', 'replace')!r}: {why}")

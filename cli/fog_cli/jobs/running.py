@@ -3,16 +3,16 @@
 import _signal  # type: ignore[import-not-found] # `signal` wraps it into enumerations, which cost two milliseconds
 import _thread
 import os
-import sys
 import time
 from resource import struct_rusage
 
-from fog_cli.jobs.telling import Relay, TellingError, labelled, quoted
+from fog_cli.jobs.telling import Relay, complain, labelled, quoted
 
 _PASSED_ON = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
 _FROM_KERNEL = 0x80  # SI_KERNEL: a terminal's key, which the whole foreground has got
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as shells have it
-_ENOEXEC = 8
+_ENOENT, _ENOEXEC = 2, 8
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 _TAIL = 2048
 _PATIENCE = 0.5  # seconds for the rest of standard error, which a process left behind may hold open
 
@@ -63,7 +63,7 @@ def run(relay: Relay, name: str, argv: list[str], *, tail: bool) -> int:
     try:
         pid = _spawn(argv, before, errors)
     except OSError as error:
-        print(f"fog run: {argv[0]}: {error.strerror}", file=sys.stderr)
+        complain("run", f"{argv[0]}: {error.strerror}")
         code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_RUNNABLE
         _tell(relay, [*_start(name, begun), *_end(name, code, "failed", begun, 0.0), _event(name, code, 0, "")])
         return code
@@ -86,6 +86,9 @@ def _spawn(argv: list[str], mask: set[int], errors: _Tail | None) -> int:
     """Start the command with the signals as this process found them, and with its streams."""
     actions = [(os.POSIX_SPAWN_DUP2, errors.into, 2)] if errors else []
     ours = (_signal.SIGPIPE, _signal.SIGXFSZ)  # the interpreter ignores them
+    if not argv[0]:
+        raise FileNotFoundError(_ENOENT, "No such file or directory")
+    _restore_locale()
     try:
         pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigmask=mask, setsigdef=ours)
     except OSError as error:
@@ -96,6 +99,26 @@ def _spawn(argv: list[str], mask: set[int], errors: _Tail | None) -> int:
     if errors:
         errors.close()
     return pid
+
+
+def _restore_locale() -> None:
+    """Take from the environment what the interpreter puts there where no locale is set, as under cron (PEP 538)."""
+    if os.environ.get("LC_CTYPE") not in _COERCED or "LC_ALL" in os.environ:
+        return
+    try:
+        file = os.open("/proc/self/environ", os.O_RDONLY | os.O_CLOEXEC)  # as the process found it
+    except OSError:
+        return
+    found = b""
+    while part := os.read(file, 65536):
+        found += part
+    os.close(file)
+    for entry in found.split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        if name == b"LC_CTYPE":
+            os.environb[name] = value
+            return
+    del os.environ["LC_CTYPE"]
 
 
 def _place_of(name: str) -> str:
@@ -110,9 +133,10 @@ def _place_of(name: str) -> str:
 
 def _tail() -> _Tail | None:
     try:
+        os.fstat(2)  # closed, it is for the command to find it so
         return _Tail()
     except (OSError, RuntimeError) as error:  # no more files or threads: the command runs all the same
-        _complain(error)
+        complain("run", str(error))
         return None
 
 
@@ -172,14 +196,5 @@ def _tell(relay: Relay, lines: list[str]) -> None:
     """Tell lines; whatever goes wrong with it is a line on standard error and no business of the command's."""
     try:
         relay.tell(lines)
-    except TellingError as error:
-        _complain(error)
     except Exception as error:  # noqa: BLE001 - never the job's fault
-        _complain(error)
-
-
-def _complain(error: Exception) -> None:
-    try:
-        os.write(2, f"fog run: {error}\n".encode("utf-8", "replace"))
-    except OSError:  # standard error is closed
-        return
+        complain("run", str(error))

@@ -163,6 +163,14 @@ def _await_answer(relay: _socket.socket) -> None:
         raise TellingError(f"the agent refused: {answer}")
 
 
+def complain(command: str, why: str) -> None:
+    """Say something on standard error; `print` says it on standard output where that is closed."""
+    try:
+        os.write(2, f"fog {command}: {why}\n".encode("utf-8", "replace"))
+    except OSError:
+        return
+
+
 def quoted(text: str) -> str:
     """Return a text as a label's value is written."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -102,7 +102,7 @@ def test_rates() -> None:
 
 
 def test_a_clock_that_was_set_back_holds_up_no_gauge() -> None:
-    """What was told before it counts as told now; what waited in the spool meanwhile is older all the same."""
+    """An earlier value counts as told now; one that waited in the spool meanwhile is older all the same."""
     collector = TelemetryCollector()
     recorder = Recorder(collector, 10)
     for at, now, value in ((100.0, 100.0, 1), (50.0, 50.0, 2), (40.0, 51.0, 3)):

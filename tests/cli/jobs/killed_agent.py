@@ -23,7 +23,7 @@ def arm(moment: str) -> None:
         kill_at(int(number), step)
         return begun
 
-    LiveJournal.begin_batch = begin_armed  # type: ignore[method-assign]
+    setattr(LiveJournal, "begin_batch", begin_armed)  # noqa: B010 - to the type checker it is another function
 
 
 if __name__ == "__main__":
