@@ -342,3 +342,28 @@ async def test_queries_name_level_and_path_together(page: Tab) -> None:
         'sum (rate(orders_total{fog_level="0"}[1m]))',
         'sum (rate(orders_total{fog_node="fog/ams"}[1m]))',
     ]
+
+
+async def test_rising_nodes_share_something(page: Tab) -> None:
+    """Five nodes with another kernel than the other five: the largest difference first. Of four nothing is said."""
+    said = await made(
+        page,
+        """const { SharedCard } = await import('./parts/shared.js');
+        const before = window.fetch;
+        const node = (path, kernel) => ({ path, info: { role: 'edge', kernel } });
+        const told = async (rising) => {
+            const nodes = [];
+            for (let at = 0; at < rising; at += 1) nodes.push(node(`fog/a/${at}`, '6.1'));
+            for (let at = 0; at < 5; at += 1) nodes.push(node(`fog/b/${at}`, '5.9'));
+            window.fetch = async () => new Response(JSON.stringify({ nodes }));
+            const card = new SharedCard(null, 'fog');
+            await card.load({ ratios: new Map([['fog/a', 5], ['fog/b', 1]]) });
+            return [...card.element.querySelectorAll('li')].map((one) => one.textContent);
+        };
+        try {
+            return [await told(5), await told(4)];
+        } finally {
+            window.fetch = before;
+        }""",
+    )
+    assert said == [["kernel 6.1100 % / 0 %", "role edge100 % / 100 %"], []]
