@@ -7,6 +7,8 @@ import sys
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # In the background of a shell and under nohup these are ignored, and every child of a test would inherit that.
 for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -34,3 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, where each worker of a run on several processes would do it while it collects."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         subprocess.run([sys.executable, "-c", _COMPILE], check=False)
+
+
+class ByFileAndHouse(LoadFileScheduling):  # type: ignore[misc]
+    """Hands out whole files, and the guards of the house as one: they read the same syntax trees."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/house" if file.startswith("tests/house/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Choose who hands out the tests of a run by files."""
+    return ByFileAndHouse(config, log) if config.getvalue("dist") == "loadfile" else None

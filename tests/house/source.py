@@ -140,6 +140,8 @@ def docstrings(module: Module) -> Iterator[tuple[int, str]]:
 def comments(module: Module) -> Iterator[tuple[int, str]]:
     """List the comments of a module; lines of comments that follow each other are one."""
     lines: list[tuple[int, str]] = []
+    if "#" not in module.text:
+        return
     for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
         if token.type == tokenize.COMMENT:
             text = token.string.lstrip("#: ")
