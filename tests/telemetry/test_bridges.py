@@ -181,6 +181,22 @@ def test_a_family_that_changes_its_kind_is_left_out(collector: TelemetryCollecto
     assert problems(collector) == {"source_family": 1}
 
 
+def test_of_a_family_of_two_kinds_one_is_taken(collector: TelemetryCollector) -> None:
+    """A histogram whose series have different bounds, some since the last reading: the others go on, told once each."""
+    told = Told()
+    collector.add_source(told)
+    family = Family("h", MetricType.HISTOGRAM, bounds=(1.0,))
+    for count in range(1, 4):
+        told.families = [
+            FamilySnapshot(
+                Family("h", MetricType.HISTOGRAM), [SeriesSnapshot((("x", "2"),), HistogramValue((7,), 1.0))]
+            ),
+            FamilySnapshot(family, [SeriesSnapshot((("x", "1"),), HistogramValue((count, 0), 1.0))]),
+        ][-count:]
+        assert values(collector, "h") == {("1",): HistogramValue((count, 0), 1.0)}
+    assert problems(collector) == {"source_family": 1}
+
+
 def test_a_broken_source_keeps_its_last_values(collector: TelemetryCollector, caplog: pytest.LogCaptureFixture) -> None:
     """And breaks nothing else."""
     told = Told()

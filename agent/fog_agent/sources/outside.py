@@ -38,8 +38,11 @@ class OutsideTotals:
         return found
 
     def add(self, name: str, collect: Collect) -> None:
-        """Ask `collect` for the families of a program from now on. It is quick, and tells what was read last."""
-        self._parts = {**self._parts, name: Part(name, collect)}
+        """Ask `collect` for the families of a program from now on.
+
+        It is quick, tells what was read last, and never changes what it has told.
+        """
+        self._parts = {**self._parts, name: Part(name, collect, immutable=True)}
 
     def parts(self) -> Mapping[Hashable, Part]:
         """Return the parts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import Final
@@ -26,28 +26,35 @@ class Sample:
     """One sample of a page: its latest value.
 
     Attributes:
-        text: The value as it is written.
+        key: What stands before the value, where that is known.
         value: The value.
         page: The number of the page that has it.
+        series: Whose value it is, alone or as a part; None of a time of creation.
     """
 
-    __slots__ = ("page", "text", "value")
+    __slots__ = ("key", "page", "series", "value")
 
-    def __init__(self, text: bytes, value: float) -> None:
-        self.text = text
+    def __init__(self, key: bytes, value: float) -> None:
+        self.key = key
         self.value = value
         self.page = 0
+        self.series: _Series | None = None
 
 
 @dataclass(slots=True)
 class _Series:
-    """One series: its samples by their part (the bound of a bucket, `sum`, or nothing), and when it was created."""
+    """One series: its samples by their part (the bound of a bucket, `sum`, or nothing), and when it was created.
+
+    Attributes:
+        place: Where it is among the families that were shown last: the number of the family, and its own there.
+    """
 
     labels: Labels
     parts: dict[float | str, Sample] = field(default_factory=dict)
     created: Sample | None = None
     raw: float | None = None
     reported: float | None = None
+    place: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -74,6 +81,7 @@ class Families:
         self._types: dict[str, str] = {}
         self._helps: dict[str, str] = {}
         self._groups: dict[str, _Group] = {}
+        self._shown: list[FamilySnapshot] = []
 
     def clear(self, *, types: bool = False) -> None:
         """Forget all samples; types and helps stay, or not."""
@@ -115,10 +123,10 @@ class Families:
         before = series.parts.get(part)
         if before is not None and before.page == page:
             raise ValueError(f"{name} is there twice, with labels that are written in two ways")
-        series.parts[part] = sample
+        series.parts[part], sample.series = sample, series
 
-    def snapshots(self, page: int, now: float, since: float | None, refuse: Refuse) -> Iterator[FamilySnapshot]:
-        """Yield the families of a page; what it does not have is forgotten.
+    def snapshots(self, page: int, now: float, since: float | None, refuse: Refuse) -> list[FamilySnapshot]:
+        """Return the families of a page; what it does not have is forgotten.
 
         Args:
             page: Its number.
@@ -126,28 +134,52 @@ class Families:
             since: Unix seconds before which the page before it was asked for; None on the first.
             refuse: Takes a series that cannot be counted.
         """
+        shown: list[FamilySnapshot] = []
         for name, group in list(self._groups.items()):
-            found: dict[tuple[float, ...], list[SeriesSnapshot]] = {}
-            histogram = group.type.has_buckets
-            for key, series in list(group.series.items()):
-                if histogram:
-                    _prune(series, page)
-                elif (sample := series.parts.get("")) is not None and sample.page != page:
-                    series.parts.clear()
-                if not series.parts:
-                    _end(group, key, page)
-                    continue
-                try:
-                    bounds, value = _value(group.type, series.parts)
-                except ValueError as error:
-                    refuse("buckets" if histogram else "value", f"{name}: {error}")
-                    continue
-                created = None if series.created is None and series.raw is None else _created(series, page, now, since)
-                found.setdefault(bounds, []).append(SeriesSnapshot(series.labels, value, created))
-            for bounds, snapshots in found.items():
-                yield FamilySnapshot(Family(group.name, group.type, group.help, bounds=bounds), snapshots)
+            found = _snapshots_of(group, page, now, since, refuse, len(shown))
+            shown += [
+                FamilySnapshot(Family(group.name, group.type, group.help, bounds=bounds), snapshots)
+                for bounds, snapshots in found.items()
+            ]
             if not group.series:
                 del self._groups[name]
+        self._shown = shown
+        return shown
+
+    def changed(self, samples: Iterable[Sample]) -> list[FamilySnapshot]:
+        """Return the families of a page that has the samples of the last one, with other values of these alone.
+
+        What did not change is the same object as before. Nothing is returned where all must be looked at.
+        """
+        shown = self._shown.copy()
+        if not shown:
+            return []
+        columns: dict[int, list[SeriesSnapshot]] = {}
+        at, done = -1, None
+        for sample in samples:
+            series = sample.series
+            if series is None:
+                return []
+            if series is done:  # another part of the same histogram
+                continue
+            done = series
+            number, place = series.place
+            if number != at:
+                at, family = number, shown[number].family
+                is_counter = family.type is MetricType.COUNTER
+                column = columns.get(number)
+                if column is None:
+                    column = columns[number] = list(shown[number].series)
+                    shown[number] = FamilySnapshot(family, column)
+            value: Value = sample.value
+            if not (is_counter and type(value) is int):
+                try:
+                    _, value = _value(family.type, series.parts)
+                except ValueError:
+                    return []
+            column[place] = SeriesSnapshot(column[place].labels, value, series.reported)
+        self._shown = shown
+        return shown
 
     def _base_of(self, name: str) -> tuple[str, str]:
         """Return the metric that a sample is of, and what follows its name."""
@@ -218,6 +250,37 @@ def _part_of(suffix: str, labels: dict[str, str]) -> tuple[dict[str, str], float
     return {label: text for label, text in labels.items() if label != "le"}, bound
 
 
+def _snapshots_of(
+    group: _Group, page: int, now: float, since: float | None, refuse: Refuse, number: int
+) -> dict[tuple[float, ...], list[SeriesSnapshot]]:
+    """Return the series of a page by their bounds; what the page does not have is forgotten.
+
+    Args:
+        group: Their family.
+        page: The page's number.
+        now: Unix seconds.
+        since: As for `Families.snapshots`.
+        refuse: Takes a series that cannot be counted.
+        number: How many families there are before this one.
+    """
+    found: dict[tuple[float, ...], list[SeriesSnapshot]] = {}
+    for key, series in list(group.series.items()):
+        _prune(series, page)
+        if not series.parts:
+            _end(group, key, page)
+            continue
+        try:
+            bounds, value = _value(group.type, series.parts)
+        except ValueError as error:
+            refuse("buckets" if group.type.has_buckets else "value", f"{group.name}: {error}")
+            continue
+        created = None if series.created is None and series.raw is None else _created(series, page, now, since)
+        column = found.setdefault(bounds, [])
+        series.place = (number + list(found).index(bounds), len(column))
+        column.append(SeriesSnapshot(series.labels, value, created))
+    return found
+
+
 def _prune(series: _Series, page: int) -> None:
     for sample in series.parts.values():
         if sample.page != page:
@@ -240,7 +303,7 @@ def _created(series: _Series, page: int, now: float, since: float | None) -> flo
     """
     if series.created is not None and series.created.page != page:
         series.created = None
-    raw = series.created.value if series.created is not None else None
+    raw = float(series.created.value) if series.created is not None else None
     if raw is None:
         series.reported = None
     elif series.raw is None:
@@ -257,21 +320,20 @@ def _value(type_: MetricType, parts: dict[float | str, Sample]) -> tuple[tuple[f
     Raises:
         ValueError: It is none that can be counted.
     """
-    return _histogram(parts) if type_.has_buckets else ((), _number(type_, parts[""]))
+    return _histogram(parts) if type_.has_buckets else ((), _number(type_, parts[""].value))
 
 
-def _number(type_: MetricType, sample: Sample) -> int | float:
+def _number(type_: MetricType, value: float) -> int | float:
     """Return the value of a series.
 
     Raises:
         ValueError: It is no count, and should be.
     """
-    value = sample.value
-    if not type_.incremental:
-        return value
+    if type_ is MetricType.GAUGE:
+        return float(value)
     if not 0 <= value < inf:
         raise ValueError(f"{value!r} is no count")
-    return int(value) if value < WHOLE and value.is_integer() else value
+    return value if type(value) is int or value >= WHOLE or not value.is_integer() else int(value)
 
 
 def _histogram(parts: dict[float | str, Sample]) -> tuple[tuple[float, ...], HistogramValue]:
@@ -280,11 +342,11 @@ def _histogram(parts: dict[float | str, Sample]) -> tuple[tuple[float, ...], His
         raise ValueError("a histogram has no bucket +Inf")
     counts, before = [], 0.0
     for bound, value in buckets:
-        if not before <= value < WHOLE or not value.is_integer():
+        if not before <= value < WHOLE or value % 1:
             raise ValueError(f"the bucket le={bound:g} has {value:g} after {before:g}: buckets are whole and rise")
         counts.append(int(value - before))
         before = value
-    total = parts["_sum"].value if "_sum" in parts else 0.0
+    total = float(parts["_sum"].value) if "_sum" in parts else 0.0
     if not -inf < total < inf:
         raise ValueError(f"its sum is {total!r}")
     return tuple(bound for bound, _ in buckets[:-1]), HistogramValue(tuple(counts), total)

@@ -3,13 +3,18 @@
 A line of the usual shape is a key, the bytes of a name and its labels, then a space and a number. A key that is known
 was read with care before (`text`), and what stands before the value of a line is read in the same way whatever
 follows. So only the number is read. Every other line is read with care.
+
+Most pages have the lines of the last one, with other numbers in some. Then only the lines that differ are looked at;
+a line that has another key than the one in its place had makes the page one of another shape, and all of it is read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import compress, count
+from operator import ne
+from typing import Final, NamedTuple
 
 from fog_agent.sources.scraping.families import TYPES, Families, Sample
 from fog_agent.sources.scraping.text import NUMERIC, parse_comment, parse_sample, shown
@@ -19,6 +24,8 @@ LINES_PER_SERIES: Final = 8
 """Lines of a page for each series that it may have: more are refused before they are made."""
 MOST_COMMENTS: Final = 100_000
 """Comments that are remembered; when there are more, all is read anew."""
+MOST_DIGITS: Final = 15
+"""Digits of an integer that a double holds exactly, whichever it is."""
 _SPECIAL: Final = frozenset({b"NaN", b"+Inf", b"-Inf"})
 
 
@@ -46,6 +53,49 @@ class Page:
         self.texts.setdefault(reason, text)
 
 
+class _Last(NamedTuple):
+    """The page that was read last.
+
+    Attributes:
+        lines: All of it.
+        of_lines: The sample of each line; None of one that is no sample, or not of the usual shape.
+        samples: How many samples it has.
+        stamped: How many have a time of their own.
+    """
+
+    lines: list[bytes]
+    of_lines: list[Sample | None]
+    samples: int
+    stamped: int
+
+    def changed(self, lines: list[bytes]) -> list[Sample] | None:
+        """Read the lines that differ; return their samples, or None for a page of another shape."""
+        if len(lines) != len(self.lines):
+            return None
+        samples, found = self.of_lines, []
+        for at in compress(count(), map(ne, lines, self.lines)):
+            key, _, text = lines[at].rpartition(b" ")
+            sample = samples[at]
+            if sample is None or key != sample.key:
+                return None
+            value = int(text) if text.isdigit() and len(text) <= MOST_DIGITS else quick_number(text)
+            if value is None:
+                return None
+            sample.value = value
+            found.append(sample)
+        return found
+
+
+def quick_number(text: bytes) -> float | None:
+    """Return a number of the usual shape; None of what must be read with care."""
+    if text not in _SPECIAL and (not text or text.translate(None, NUMERIC)):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 class PageReader:
     """Reads the pages of one target. Not thread-safe.
 
@@ -61,6 +111,7 @@ class PageReader:
         self._comments: set[bytes] = set()
         self._number = 0
         self._asked: float | None = None
+        self._last: _Last | None = None
 
     def read(self, body: bytes, now: float, asked: float | None = None) -> Page:
         """Read one page.
@@ -77,21 +128,36 @@ class PageReader:
             raise ValueError("the page does not end with the end of a line: it was cut short")
         if body.count(b"\n") > LINES_PER_SERIES * self._most:
             raise ValueError(f"the page has more than {LINES_PER_SERIES * self._most} lines")
+        lines = body.split(b"\n")
+        changed = None if self._last is None else self._last.changed(lines)
+        if self._last is None or changed is None:
+            page = self._read_whole(lines)
+            families = None
+        else:
+            page = Page(samples=self._last.samples, stamped=self._last.stamped)
+            self._last = self._last._replace(lines=lines)
+            families = self._families.changed(changed)
+        page.families = families or self._families.snapshots(self._number, now, self._asked, page.refuse)
+        if page.refused:  # and so is the same on the next page: all of it is read
+            self._last = None
+        self._asked = now if asked is None else asked
+        return page
+
+    def _read_whole(self, lines: list[bytes]) -> Page:
         if len(self._comments) > MOST_COMMENTS:  # of names that came and went
             self._comments.clear()
             self._known.clear()
             self._families.clear(types=True)
         self._number += 1
         page = Page()
-        lines = body.split(b"\n")
         if self._types_change(lines, page):
             self._known.clear()
             self._families.clear()
         self._read_samples(lines, page)
         if len(self._known) > page.samples:
             self._known = {key: sample for key, sample in self._known.items() if sample.page == self._number}
-        page.families = list(self._families.snapshots(self._number, now, self._asked, page.refuse))
-        self._asked = now if asked is None else asked
+        of_lines = [self._known.get(line.rpartition(b" ")[0]) for line in lines]
+        self._last = _Last(lines, of_lines, page.samples, page.stamped)
         return page
 
     def _types_change(self, lines: list[bytes], page: Page) -> bool:
@@ -129,16 +195,11 @@ class PageReader:
                 if line and line[:1] != b"#":
                     self._read_with_care(line, page)
                 continue
-            if text != sample.text:
-                if not text or (text.translate(None, NUMERIC) and text not in _SPECIAL):
-                    self._read_with_care(line, page)
-                    continue
-                try:
-                    sample.value = float(text)
-                except ValueError:
-                    page.refuse("line", f"{shown(line)}: its value is no number")
-                    continue
-                sample.text = text
+            value = int(text) if text.isdigit() and len(text) <= MOST_DIGITS else quick_number(text)
+            if value is None:
+                self._read_with_care(line, page)
+                continue
+            sample.value = value
             sample.page = number
             page.samples += 1
 
@@ -152,15 +213,16 @@ class PageReader:
                 if len(self._known) >= self._most:
                     page.refuse("series", f"the page has more than {self._most} samples")
                     return
-                sample = Sample(parsed.text, parsed.value)
+                key = parsed.key or b"\n" + line  # what no line can have before its last space
+                sample = Sample(key, parsed.value)
                 self._families.add(parsed.name, parsed.labels, sample, self._number)
-                self._known[parsed.key or b"\n" + line] = sample  # what no line can have before its last space
+                self._known[key] = sample
         except ValueError as error:
             page.refuse("line", str(error))
             return
         if sample.page == self._number:
             page.refuse("duplicate", f"{shown(line)} is there twice")
             return
-        sample.text, sample.value, sample.page = parsed.text, parsed.value, self._number
+        sample.value, sample.page = parsed.value, self._number
         page.samples += 1
         page.stamped += parsed.stamped

@@ -1,6 +1,9 @@
 """One family of a source: its series, and the metric that shows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress, count, repeat
+from operator import is_not
+from typing import Final, NamedTuple, Protocol
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.instruments.metric import Metric, MetricState
@@ -13,6 +16,29 @@ from utilityfog_frontend.telemetry.support.arguments import shown
 from utilityfog_frontend.telemetry.support.breathing import Breather
 
 from .series import ForeignSeries
+
+TOLD_TOGETHER: Final = 64
+"""Values that are taken without a breath between them."""
+
+
+class Teller(Protocol):
+    """A part of a source."""
+
+    @property
+    def immutable(self) -> bool:
+        """Whether it never changes what it has told: the same object is the same series with the same value."""
+
+
+Reported = Sequence[tuple[Teller, Sequence[SeriesSnapshot]]]
+"""What each part of a source says of a family now."""
+
+
+class _Told(NamedTuple):
+    """What one part of a source said last: its series as it reported them, and as they are here."""
+
+    part: Teller
+    reported: Sequence[SeriesSnapshot]
+    series: Sequence[ForeignSeries]
 
 
 class ForeignState(MetricState):
@@ -27,47 +53,98 @@ class ForeignState(MetricState):
         self.family = family
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
+        self._told: list[_Told] | None = None  # where all that was told last is here, and each once
+        self._counts = family.type.incremental
         self.teller: object = None
         self._has_odd_labels = self._has_odd_values = False
 
-    def update(self, reported: Iterable[tuple[object, Iterable[SeriesSnapshot]]]) -> None:
+    def update(self, reported: Reported) -> None:
         """Take what each part of the source says now; what none says any more has ended. One thread at a time.
 
         A series that two parts tell is the first one's.
 
         The lock is held for those that begin and end alone: a program that makes a child waits for it.
         """
+        if not self._is_as_last(reported) or not self._go_on(reported, self._told or ()):
+            self._told = self._take_all(reported)
+
+    def _is_as_last(self, reported: Reported) -> bool:
+        """Tell whether each part tells as many series as it told last."""
+        last = [(told.part, len(told.reported)) for told in self._told or ()]
+        return self._told is not None and last == [(part, len(series)) for part, series in reported]
+
+    def _go_on(self, reported: Reported, last: Iterable[_Told]) -> bool:
+        """Take the values that are new of the series that were told last; tell whether they are the same series.
+
+        Where they are not, all of it is to be taken once more.
+        """
+        told, breathe = [], Breather()
+        for (teller, latest), before in zip(reported, last, strict=True):
+            self.teller = teller
+            changed = map(is_not, latest, before.reported) if teller.immutable else repeat(1, len(latest))
+            for number, at in enumerate(compress(count(), changed)):
+                if not number % TOLD_TOGETHER:
+                    breathe()
+                one, series = latest[at], before.series[at]
+                if one.labels is not series.labels and one.labels != series.labels:
+                    return False
+                if not series.advance(one) and not self._tell_sound(series, one):
+                    return False
+            told.append(_Told(teller, latest, before.series))
+        self._told = told
+        return True
+
+    def _tell_sound(self, series: ForeignSeries, reported: SeriesSnapshot) -> bool:
+        """Take a value that its series goes on with; tell whether it is one."""
+        goes_on = self._is_sound(reported.value) and not self.began_anew(series, reported)
+        if goes_on:
+            series.tell(reported)
+        return goes_on
+
+    def _take_all(self, reported: Reported) -> list[_Told] | None:
+        """Take all that is told; return it, or None where some of it is refused."""
         gone = dict(self._live)
-        seen = set()
+        seen: set[Labels] = set()
+        told = []
         breathe = Breather()
-        for self.teller, one in ((part, series) for part, all_of_it in reported for series in all_of_it):
-            breathe()
-            one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
-            series = gone.pop(one.labels, None)
-            if series is not None:
-                one.labels = series.labels  # one tuple of them is enough
-            if one.labels in seen or not self._is_sound(one.value):
-                self._refuse(one)
-                continue
-            seen.add(one.labels)
-            self._take(one, series)
+        for teller, latest in reported:
+            self.teller = teller
+            taken = []
+            for one in latest:
+                breathe()
+                known = _normal(one, gone)
+                if one.labels in seen or not self._is_sound(one.value):
+                    self._refuse(one)
+                    continue
+                seen.add(one.labels)
+                series = self._take(one, known)
+                if series is not None:
+                    taken.append(series)
+            told.append(_Told(teller, latest, taken))
         with self._scope.lifetimes.lock:
             for labels, series in gone.items():
                 del self._live[labels]
                 self._scope.lifetimes.ended(series)
+                self._vanish(series)
+        return told if all(len(one.series) == len(one.reported) for one in told) else None
 
-    def _take(self, reported: SeriesSnapshot, series: ForeignSeries | None) -> None:
+    def _take(self, reported: SeriesSnapshot, series: ForeignSeries | None) -> ForeignSeries | None:
+        """Take one value; return its series, which may be a new one, or None where none may begin."""
         if series is not None and not self.began_anew(series, reported):
             series.tell(reported)
-            return
+            return series
         with self._scope.lifetimes.lock:
             if not self._scope.lifetimes.refusing:
                 self._begin(reported, series)
             elif series is not None:
                 series.tell(reported)
+        return self._live.get(reported.labels)
+
+    def _vanish(self, series: ForeignSeries) -> None:
+        """Take leave of a series that nobody tells any more."""
 
     def _is_sound(self, value: Value) -> bool:
-        return not self.family.type.incremental or is_count(value)
+        return not self._counts or is_count(value)
 
     def _refuse(self, reported: SeriesSnapshot) -> None:
         self._scope.problems.count("source_value")
@@ -120,15 +197,31 @@ class ForeignState(MetricState):
     def forget(self) -> None:
         """In a forked child: have no series; the parent's watches are closed, so that nobody is told."""
         self._live.clear()
+        self._told = None
 
     def renew(self) -> None:
         """In a forked child: what the parent counted until now is the parent's."""
-        if not self.family.type.incremental:
+        self._told = None
+        if not self._counts:
             return
         now = self._scope.clock()
         for labels, series in self._live.items():
             reported = SeriesSnapshot(labels, series.reported)
             self._live[labels] = ForeignSeries(self.family, reported, now, since=series.reported)
+
+
+def _normal(reported: SeriesSnapshot, gone: dict[Labels, ForeignSeries]) -> ForeignSeries | None:
+    """Give what is told the labels that its series has, or would have; return and take out the one that is known."""
+    try:
+        series = gone.pop(reported.labels, None)
+    except TypeError:  # a source of the program's may have labels in lists
+        series = None
+    if series is None:
+        reported.labels = sorted_labels({name: label_value(text) for name, text in reported.labels})
+        series = gone.pop(reported.labels, None)
+    if series is not None:
+        reported.labels = series.labels  # one tuple of them is enough
+    return series
 
 
 class ForeignMetric(Metric):

@@ -9,7 +9,7 @@ that remembers the last reading goes on from there (`resume`), and what came whi
     remembered           0     1 |    1     2      its fleet has 3, which is what came since the first reading
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -17,10 +17,11 @@ from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.kinds import risen
 from utilityfog_frontend.telemetry.model import Family, Labels, SeriesSnapshot, Value, add_values, subtract_values
 from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT
 
-from .family import ForeignState
+from .family import ForeignState, Reported
 from .readings import FamilyReadings, LastReadings, Mark, Reading
-from .series import ForeignSeries
+from .series import NUMBERS, ForeignSeries
 
 MAX_VANISHED: Final = 1_000
 """Series of one family that are remembered after they vanished, the oldest forgotten first. A forgotten one that comes
@@ -107,6 +108,21 @@ class OutsideSeries(ForeignSeries):
         """Its last reading."""
         return Reading(self.reported, self._total_created, self.incarnation)
 
+    def advance(self, reported: SeriesSnapshot) -> bool:
+        """Take a number that goes on from the last one, for less than `tell`; tell whether it was taken."""
+        last, since, carried = self._reading
+        value = reported.value
+        goes_on = (
+            type(value) is type(last)
+            and type(value) in NUMBERS
+            and last <= value < WHOLE_LIMIT
+            and reported.created == self._total_created
+            and self.incarnation == self._state.outside.now
+        )
+        if goes_on:
+            self._reading = (value, since, carried)
+        return goes_on
+
     def tell(self, reported: SeriesSnapshot) -> None:
         """Take a new value."""
         last, since, carried = self._reading
@@ -181,17 +197,12 @@ class OutsideState(ForeignState):
         self._vanished: dict[Labels, OutsideSeries] = {}
         self._orders = count(1)
 
-    def update(self, reported: Iterable[tuple[object, Iterable[SeriesSnapshot]]]) -> None:
+    def update(self, reported: Reported) -> None:
         """Take what the source says now; series that vanish are remembered."""
-        if not self.family.type.incremental:
-            super().update(reported)
-            return
         self.now = self._scope.clock()
-        before = dict(self._live)
         super().update(reported)
-        for labels in before.keys() - self._live.keys():
-            self._vanish(before[labels])
-        self.read_at = self.outside.read_at = self.now
+        if self.family.type.incremental:
+            self.read_at = self.outside.read_at = self.now
 
     def began_anew(self, series: ForeignSeries, reported: SeriesSnapshot) -> bool:
         """Tell whether a series' total began anew since it was read last."""
@@ -216,7 +227,7 @@ class OutsideState(ForeignState):
 
     def renew(self) -> None:
         """In a forked child: nothing is read here, as the parent goes on reading the same totals."""
-        self._live.clear()
+        self.forget()
         self._vanished.clear()
 
     def _new_series(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> ForeignSeries:

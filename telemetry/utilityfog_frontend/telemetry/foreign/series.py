@@ -1,10 +1,14 @@
 """One series of a source, as the source last reported it."""
 
+from typing import Final
+
 from utilityfog_frontend.telemetry.instruments.gate import Gate
 from utilityfog_frontend.telemetry.instruments.series import Series
 from utilityfog_frontend.telemetry.kinds import risen, size_of
 from utilityfog_frontend.telemetry.model import Family, SeriesSnapshot, Value, add_values, subtract_values
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT
 
+NUMBERS: Final = frozenset((int, float))
 _NO_GATE = Gate(lambda _amount: None)  # reported values are replaced whole: there is nothing to guard
 
 
@@ -42,6 +46,18 @@ class ForeignSeries(Series):
             value = risen(last, value)
         self._reading = (value, since, carried)
         self.exemplars = reported.exemplars
+
+    def advance(self, reported: SeriesSnapshot) -> bool:
+        """Take a number that goes on from the last one, for less than `tell`; tell whether it was taken."""
+        last, since, carried = self._reading
+        value = reported.value
+        if type(value) is not type(last) or type(value) not in NUMBERS:
+            return False
+        if not last <= value < WHOLE_LIMIT and self.family.type.incremental:
+            return False
+        self._reading = (value, since, carried)
+        self.exemplars = reported.exemplars
+        return True
 
     def read(self) -> Value:
         """Return the count since this series began."""

@@ -24,10 +24,17 @@ MAX_LEFT_OUT: Final = 10_000
 
 
 class Part(NamedTuple):
-    """A part of a source that may fail or hang by itself, such as one collector of a registry."""
+    """A part of a source that may fail or hang by itself, such as one collector of a registry.
+
+    Attributes:
+        name: for people.
+        collect: asked for its families.
+        immutable: it never changes what it has told, so that the same object is the same series with the same value.
+    """
 
     name: str
     collect: Collect
+    immutable: bool = False
 
 
 class Parts(Protocol):
@@ -126,8 +133,12 @@ class ForeignSource:
         return "" if self._outside is None else self._outside.ask()
 
     def tell(self, question: "PartQuestion", families: Iterable[Reported], incarnation: str = "") -> None:
-        """Take what one part says now. It may tell of one family several times; what it no longer tells has ended."""
+        """Take what one part says now. It may tell of one family several times; what it no longer tells has ended.
+
+        A family of which it tells nothing but series of another kind stays as it was.
+        """
         latest: dict[str, list[SeriesSnapshot]] = {}
+        other_kinds: set[str] = set()
         with self._lock:
             if self._outside is not None and self._outside.now != incarnation:
                 for other in self._parts.values():  # their latest are of the run before
@@ -140,7 +151,10 @@ class ForeignSource:
                 name = snapshot.family.name
                 if self._state(snapshot.family) is not None:
                     latest.setdefault(name, []).extend(snapshot.series)
-                elif question in self._latest.get(name, ()):  # it has changed its kind: it stays as it was
+                else:
+                    other_kinds.add(name)
+            for name in other_kinds - latest.keys():
+                if question in self._latest.get(name, ()):
                     latest[name] = self._latest[name][question]
             if not question.removed:  # while it was asked
                 self._tell(question, latest)
@@ -216,9 +230,10 @@ class PartQuestion(Question):
     Attributes:
         families: names of those that it told of last.
         removed: the source has this part no more.
+        immutable: the part never changes what it has told.
     """
 
-    __slots__ = ("_collect", "_source", "families", "removed")
+    __slots__ = ("_collect", "_source", "families", "immutable", "removed")
 
     def __init__(self, name: str, part: Part, source: ForeignSource) -> None:
         super().__init__(name, part.name)
@@ -226,6 +241,7 @@ class PartQuestion(Question):
         self._source = source
         self.families: tuple[str, ...] = ()
         self.removed = False
+        self.immutable = part.immutable
 
     def ask(self) -> bool:
         """Ask for the families, and tell the source."""
