@@ -43,9 +43,14 @@ class Sample:
 
 @dataclass(slots=True)
 class _Series:
-    """One series: its samples by their part (the bound of a bucket, `sum`, or nothing), and when it was created.
+    """One series.
 
     Attributes:
+        labels: With ours.
+        parts: Its samples by their part: the bound of a bucket, `_sum`, `_count`, or nothing.
+        created: Its time of creation.
+        raw: The time of creation as the target told it last.
+        reported: The time of creation as it is reported.
         place: Where it is among the families that were shown last: the number of the family, and its own there.
     """
 
@@ -167,10 +172,10 @@ class Families:
             if number != at:
                 at, family = number, shown[number].family
                 is_counter = family.type is MetricType.COUNTER
-                column = columns.get(number)
-                if column is None:
-                    column = columns[number] = list(shown[number].series)
-                    shown[number] = FamilySnapshot(family, column)
+                if number not in columns:
+                    columns[number] = list(shown[number].series)
+                    shown[number] = FamilySnapshot(family, columns[number])
+                column = columns[number]
             value: Value = sample.value
             if not (is_counter and type(value) is int):
                 try:

@@ -11,7 +11,7 @@ that remembers the last reading goes on from there (`resume`), and what came whi
 
 from collections.abc import Callable
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.kinds import risen
@@ -110,8 +110,9 @@ class OutsideSeries(ForeignSeries):
 
     def advance(self, reported: SeriesSnapshot) -> bool:
         """Take a number that goes on from the last one, for less than `tell`; tell whether it was taken."""
-        last, since, carried = self._reading
-        value = reported.value
+        reading: Any = self._reading
+        last, since, carried = reading
+        value: Any = reported.value
         goes_on = (
             type(value) is type(last)
             and type(value) in NUMBERS

@@ -1,6 +1,6 @@
 """One series of a source, as the source last reported it."""
 
-from typing import Final
+from typing import Any, Final
 
 from utilityfog_frontend.telemetry.instruments.gate import Gate
 from utilityfog_frontend.telemetry.instruments.series import Series
@@ -49,8 +49,9 @@ class ForeignSeries(Series):
 
     def advance(self, reported: SeriesSnapshot) -> bool:
         """Take a number that goes on from the last one, for less than `tell`; tell whether it was taken."""
-        last, since, carried = self._reading
-        value = reported.value
+        reading: Any = self._reading
+        last, since, carried = reading
+        value: Any = reported.value
         if type(value) is not type(last) or type(value) not in NUMBERS:
             return False
         if not last <= value < WHOLE_LIMIT and self.family.type.incremental:
