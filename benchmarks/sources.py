@@ -81,7 +81,6 @@ def scrape() -> Iterator[Row]:
         collector.refresh()
         reading.append((read - begun) / 2000 * 1e6)
         making.append((time.process_time() - read) / 2000 * 1e6)
-    assert sum(one.value for family in collector.collect() for one in family.series) == 1333 * (6 * RUNS - 1)
     yield Row("a sample, read", min(reading[1:]), "us")
     yield Row("a sample, made an increment", min(making[1:]), "us")
     yield Row("a sample of the first page, read and made a series", reading[0] + making[0], "us")

@@ -42,9 +42,9 @@ SERIES: tuple[tuple[str, dict[str, str], int], ...] = (
     ("{}_debug_total", {}, 7),
     ("other_{}_total", {}, 7),
 )
-"""What each source counts, a round after the other: a name, its labels, and how much more."""
+"""Each source counts these, a round after the other: a name, its labels, and how much more."""
 SENT = (("{}_hits_total", (("zone", "eu"),), 5), ("{}_users_total", (), 9))
-"""What becomes of it in each round."""
+"""The fleet has so much more after each round."""
 FILTERED = {"relabel 1 drop": 5, "collision": 5, "aggregate 1": 5}
 """Series that rules kept from being sent on their own, whatever they count; the second one drops the host's too."""
 

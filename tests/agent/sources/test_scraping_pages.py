@@ -18,7 +18,7 @@ from utilityfog_frontend.telemetry.foreign.family import ForeignState
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 Lines = list[tuple[str, str, str]]
-"""What stands before the value (or all of a comment), the value, and what follows it."""
+"""Of each line the text before the value (or all of a comment), the value, and the rest."""
 
 KEYS = (
     *(f'c_total{{path="/{number}"}}' for number in range(3)),
@@ -60,7 +60,7 @@ AFTER: dict[str, Callable[[int, int], int]] = {
     "fall": lambda value, _: max(0, value - 1),
     "reset": lambda _value, _number: 0,
 }
-"""What becomes of each whole value of a page."""
+"""How each whole value of a page changes."""
 
 
 def is_sample(line: tuple[str, str, str]) -> bool:

@@ -26,10 +26,10 @@ class Sample:
     """One sample of a page: its latest value.
 
     Attributes:
-        key: What stands before the value, where that is known.
+        key: The bytes before the value, where they are known.
         value: The value.
         page: The number of the page that has it.
-        series: Whose value it is, alone or as a part; None of a time of creation.
+        series: The series that it is the value of, or a part; None for a time of creation.
     """
 
     __slots__ = ("key", "page", "series", "value")
@@ -154,7 +154,7 @@ class Families:
     def changed(self, samples: Iterable[Sample]) -> list[FamilySnapshot]:
         """Return the families of a page that has the samples of the last one, with other values of these alone.
 
-        What did not change is the same object as before. Nothing is returned where all must be looked at.
+        A series with the same value is the same object as before. Nothing is returned where all must be looked at.
         """
         shown = self._shown.copy()
         if not shown:

@@ -30,11 +30,11 @@ class Teller(Protocol):
 
 
 Reported = Sequence[tuple[Teller, Sequence[SeriesSnapshot]]]
-"""What each part of a source says of a family now."""
+"""The series of a family by the part of the source that reports them."""
 
 
-class _Told(NamedTuple):
-    """What one part of a source said last: its series as it reported them, and as they are here."""
+class _Report(NamedTuple):
+    """The last report of one part of a source: its series as it reported them, and as they are here."""
 
     part: Teller
     reported: Sequence[SeriesSnapshot]
@@ -53,7 +53,7 @@ class ForeignState(MetricState):
         self.family = family
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
-        self._told: list[_Told] | None = None  # where all that was told last is here, and each once
+        self._last: list[_Report] | None = None  # where all that was told last is here, and each once
         self._counts = family.type.incremental
         self.teller: object = None
         self._has_odd_labels = self._has_odd_values = False
@@ -65,20 +65,20 @@ class ForeignState(MetricState):
 
         The lock is held for those that begin and end alone: a program that makes a child waits for it.
         """
-        if not self._is_as_last(reported) or not self._go_on(reported, self._told or ()):
-            self._told = self._take_all(reported)
+        if not self._is_as_last(reported) or not self._go_on(reported, self._last or ()):
+            self._last = self._take_all(reported)
 
     def _is_as_last(self, reported: Reported) -> bool:
         """Tell whether each part tells as many series as it told last."""
-        last = [(told.part, len(told.reported)) for told in self._told or ()]
-        return self._told is not None and last == [(part, len(series)) for part, series in reported]
+        last = [(report.part, len(report.reported)) for report in self._last or ()]
+        return self._last is not None and last == [(part, len(series)) for part, series in reported]
 
-    def _go_on(self, reported: Reported, last: Iterable[_Told]) -> bool:
+    def _go_on(self, reported: Reported, last: Iterable[_Report]) -> bool:
         """Take the values that are new of the series that were told last; tell whether they are the same series.
 
         Where they are not, all of it is to be taken once more.
         """
-        told, breathe = [], Breather()
+        reports, breathe = [], Breather()
         for (teller, latest), before in zip(reported, last, strict=True):
             self.teller = teller
             changed = map(is_not, latest, before.reported) if teller.immutable else repeat(1, len(latest))
@@ -90,8 +90,8 @@ class ForeignState(MetricState):
                     return False
                 if not series.advance(one) and not self._tell_sound(series, one):
                     return False
-            told.append(_Told(teller, latest, before.series))
-        self._told = told
+            reports.append(_Report(teller, latest, before.series))
+        self._last = reports
         return True
 
     def _tell_sound(self, series: ForeignSeries, reported: SeriesSnapshot) -> bool:
@@ -101,11 +101,11 @@ class ForeignState(MetricState):
             series.tell(reported)
         return goes_on
 
-    def _take_all(self, reported: Reported) -> list[_Told] | None:
+    def _take_all(self, reported: Reported) -> list[_Report] | None:
         """Take all that is told; return it, or None where some of it is refused."""
         gone = dict(self._live)
         seen: set[Labels] = set()
-        told = []
+        reports = []
         breathe = Breather()
         for teller, latest in reported:
             self.teller = teller
@@ -120,13 +120,13 @@ class ForeignState(MetricState):
                 series = self._take(one, known)
                 if series is not None:
                     taken.append(series)
-            told.append(_Told(teller, latest, taken))
+            reports.append(_Report(teller, latest, taken))
         with self._scope.lifetimes.lock:
             for labels, series in gone.items():
                 del self._live[labels]
                 self._scope.lifetimes.ended(series)
                 self._vanish(series)
-        return told if all(len(one.series) == len(one.reported) for one in told) else None
+        return reports if all(len(one.series) == len(one.reported) for one in reports) else None
 
     def _take(self, reported: SeriesSnapshot, series: ForeignSeries | None) -> ForeignSeries | None:
         """Take one value; return its series, which may be a new one, or None where none may begin."""
@@ -197,11 +197,11 @@ class ForeignState(MetricState):
     def forget(self) -> None:
         """In a forked child: have no series; the parent's watches are closed, so that nobody is told."""
         self._live.clear()
-        self._told = None
+        self._last = None
 
     def renew(self) -> None:
         """In a forked child: what the parent counted until now is the parent's."""
-        self._told = None
+        self._last = None
         if not self._counts:
             return
         now = self._scope.clock()

@@ -135,7 +135,7 @@ class ForeignSource:
     def tell(self, question: "PartQuestion", families: Iterable[Reported], incarnation: str = "") -> None:
         """Take what one part says now. It may tell of one family several times; what it no longer tells has ended.
 
-        A family of which it tells nothing but series of another kind stays as it was.
+        A family stays as it was when all its series are of another kind now.
         """
         latest: dict[str, list[SeriesSnapshot]] = {}
         other_kinds: set[str] = set()
