@@ -74,7 +74,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.status import ServiceStatus, StatusParts
 from fog_aggregator.streams import BusConnection, wanted_streams
-from fog_aggregator.tasks import Loops
+from fog_aggregator.tasks import Loops, done_before
 from fog_bus.ports import Log, Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import reader_names, stream_name
@@ -179,7 +179,8 @@ class Aggregator:
         async with contextlib.AsyncExitStack() as stack:
             for component in self._components:
                 stack.push_async_callback(self._stop, component)
-                await component.start()
+                if not await done_before(stop, component.start()):
+                    return  # nothing was read yet: there is nothing to save
                 if component is self.web:
                     on_listening()
             await self._loops.wait(stop)

@@ -52,7 +52,7 @@ async def yield_turn() -> None:
     await asyncio.sleep(0)
 
 
-async def cancel(*tasks: asyncio.Task[None] | None) -> None:
+async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel tasks and wait until they have ended, however they end."""
     for task in tasks:
         if task is not None:
@@ -61,6 +61,18 @@ async def cancel(*tasks: asyncio.Task[None] | None) -> None:
         if task is not None:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
+
+
+async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do some work, and cancel it once `stop` is set; tell whether it was done."""
+    doing, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((doing, asked), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        return doing.done()
+    finally:
+        await cancel(doing, asked)
 
 
 def wait_in_thread(

@@ -16,7 +16,7 @@ from aiohttp import web
 from fog_agent import Agent
 from fog_aggregator.components.bootstrap import finding
 from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
-from fog_aggregator.components.bootstrap.finding import Search
+from fog_aggregator.components.bootstrap.finding import PairSearch, Search
 from fog_aggregator.components.bootstrap.options import BootstrapOptions
 from fog_aggregator.components.http.access.credentials import Credential, line_of, new_token
 from fog_aggregator.core.checkpoint import read_image
@@ -27,7 +27,7 @@ from fog_schema.frames import DELTA, FINAL, KEYFRAME, Frame
 from fog_testing.nats_server import NatsServer
 from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
-from tests.aggregator.services import config, serving, total
+from tests.aggregator.services import config, running, serving, total
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 OF_PAIR: dict[str, Any] = {
@@ -234,6 +234,23 @@ async def test_nobody_is_there(
         said = [one.getMessage() for one in caplog.records if "checkpoint" in one.getMessage()]
     silent = "nobody was heard on fog.v1.rollups.fog.0 within 0.3 s; beginning without"
     assert said == [f"no checkpoint of another aggregator of fog/0: {silent}"]
+
+
+async def test_a_search_does_not_delay_the_end(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is asked to stop while it looks for the other one stops, however long it would have looked."""
+    monkeypatch.setattr(finding, "LEAST_SECONDS", 3600.0)
+    monkeypatch.setattr(finding, "MOST_SECONDS", 3600.0)
+    looking = asyncio.Event()
+
+    async def listen(search: PairSearch, *_: object) -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(PairSearch, "_listen", listen)
+    async with running(config(fog_nats, bootstrap_allow=("http://127.0.0.1:9",), **OF_PAIR)) as (one, task):
+        await asyncio.wait_for(looking.wait(), 60)
+        assert not one.ready()[0]
+    assert task.done()
 
 
 def test_what_a_search_makes_of_rollups() -> None:
