@@ -87,6 +87,8 @@ def test_after_a_checkpoint_all_wait_for_the_clock_that_dates_them() -> None:
     assert [reading.engine.must_wait(stream, 3600.0) for stream in "MEC"] == [False, True, True]
     reading.engine.cursors["M"].find_absent()
     assert reading.engine.must_wait("C", 3700.0), "however long it is not there: nothing is shown before it is"
+    reading.engine.cursors["C"].begin(info(1), 3700.0)
+    assert "wait for the stream M:" in reading.engine.unread_commands(3720.0)["C"], "C answers: M does not"
     reading.engine.cursors["M"].begin(info(0), 3700.0)
     assert not any(reading.engine.must_wait(stream, 3700.0) for stream in "MEC")
 

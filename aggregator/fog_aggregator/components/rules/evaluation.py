@@ -28,8 +28,10 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 LOGGER: Final = logging.getLogger("fog_aggregator.rules")
 REPLICA: Final = "replica"
 """The label that tells the two of a pair apart where a Prometheus has one."""
-_LOOK: Final = 1.0
-"""Seconds between two looks at the clock: it may be set, and groups may come."""
+_LOOK: Final = 5.0
+"""Seconds between two looks at the clock at most: it may be set, and groups may come."""
+_SOONEST: Final = 0.02
+"""Seconds between two looks at least: the server's clock and the loop's do not agree to the millisecond."""
 _LONGEST_QUESTION: Final = 10.0
 """Seconds for which another aggregator is asked at the start; an interval at most."""
 
@@ -160,7 +162,7 @@ class Rules:
                 for group in list(self.set.groups):
                     if await self._evaluate_when_due(group, now):
                         now = self._conditions.now()
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(max(_SOONEST, self._until_due()))
 
     async def _evaluate_when_due(self, group: RuleGroupState, now: int) -> bool:
         """Evaluate a group if a slot has come, and tell so; slots that passed meanwhile are left out, and counted."""
@@ -181,6 +183,11 @@ class Rules:
         await self._partner.say(group, at, interval, ready=not paused)
         self._note(group, result, seconds)
         return True
+
+    def _until_due(self) -> float:
+        """Return the seconds until the next slot of any group, or until the clock is to be looked at."""
+        now = self._conditions.now() / 1000
+        return min([_LOOK, *(one - now % one for one in self._intervals())])
 
     def _intervals(self) -> list[float]:
         return [self.set.interval(group.group) / 1000 for group in self.set.groups]

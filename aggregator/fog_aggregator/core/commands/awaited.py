@@ -29,12 +29,20 @@ class AwaitedCommands:
             self._since = now
         return now - self._since < LONGEST_WAIT
 
-    def unread(self, cursors: Mapping[str, StreamCursor], now: float) -> dict[str, str]:
-        """Return the streams from which no commands come, with the reason for people."""
+    def unread(self, cursors: Mapping[str, StreamCursor], now: float, clock: str = "") -> dict[str, str]:
+        """Return the streams from which no commands come, with the reason for people.
+
+        Args:
+            cursors: The streams of commands.
+            now: Monotonic seconds.
+            clock: The stream whose server has to tell its time before commands can be dated; empty once it has.
+        """
         found = {}
         for name, cursor in cursors.items():
             if cursor.is_absent:
                 found[name] = "it is not there; `fog streams apply` creates it"
+            elif clock:
+                found[name] = f"they wait for the stream {clock}: nobody has told the time by which they are dated"
             elif not cursor.is_connected(now):
                 found[name] = "it does not answer"
         return found

@@ -159,14 +159,15 @@ class Engine:
 
     def must_wait(self, stream: str, now: float) -> bool:
         """Tell whether messages wait for a clock (R12.56), or totals of branches for commands given before (R13.19)."""
-        commands, reference = self.streams.of_kind(CONTROL), self.streams.reference
-        if stream != reference and self._time.must_wait(self.cursors[reference]):
+        commands, clock = self.streams.of_kind(CONTROL), self._time.awaited(self.cursors[self.streams.reference])
+        if clock and stream != clock:
             return True
         return self.streams.kind(stream) == ROLLUPS and self._commands.awaited.must_be_awaited(commands, now)
 
     def unread_commands(self, now: float) -> dict[str, str]:
         """Return the streams from which no commands come, with the reason for people."""
-        return self._commands.awaited.unread(self.streams.of_kind(CONTROL), now)
+        commands, clock = self.streams.of_kind(CONTROL), self._time.awaited(self.cursors[self.streams.reference])
+        return self._commands.awaited.unread(commands, now, clock)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
@@ -241,8 +242,7 @@ class Engine:
         )
         if effects.became_ready:
             self.fleet.needs_keyframe_round = False
-        until, departed_after = self.streams.read_until, self._scope.departed_after
-        effects.forgotten = self._commands.forget(self.fleet, until, departed_after)
+        effects.forgotten = self._commands.forget(self.fleet, self.streams.read_until, self._scope.departed_after)
         effects.settled = self._settle_orders(now)
         if self._time.steps is not None:
             self._time.steps.tick(now)

@@ -61,9 +61,9 @@ class StreamsTime:
         self.clock.note(server_time, now)
         self.is_behind = True
 
-    def must_wait(self, reference: StreamCursor) -> bool:
-        """Tell whether other streams must wait: what they hold would be dated too early by the time away (R12.56)."""
-        return self.is_behind and reference.info is None
+    def awaited(self, reference: StreamCursor) -> str:
+        """Return the stream for which others wait: they would be dated too early by the time away (R12.56)."""
+        return reference.stream if self.is_behind and reference.info is None else ""
 
     def set_back(self, clock: ServerClock) -> float:
         """Return by how many seconds the server's clock was set back since the checkpoint; once, when both are known.
