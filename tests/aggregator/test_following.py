@@ -223,6 +223,14 @@ def test_a_root_awaits_no_stream_of_nodes() -> None:
     assert set(root.cursors) == {"M", "E", "R", "C"}
 
 
+def test_streams_of_nodes_are_none_before_they_were_looked_for() -> None:
+    """Those that the scope names may be another's: nobody asks who has most of them."""
+    streams = Streams(scope(("fog", "0")))
+    assert (set(streams.cursors), streams.of_nodes) == ({"M", "E", "C"}, [])
+    streams.follow({"M_fog_0": METRICS, "E_fog_0": EVENTS, "C": CONTROL}, 0.0)
+    assert streams.of_nodes == ["M_fog_0", "E_fog_0"]
+
+
 def test_time_goes_on_by_another_servers_clock() -> None:
     """The stream whose server's clock dates all goes; the other one's takes its place."""
     found = reading()

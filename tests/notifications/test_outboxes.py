@@ -273,6 +273,23 @@ def test_an_alertmanager_has_silences_of_its_own() -> None:
     assert told(outbox, NOON, "A") == ["A firing"]
 
 
+def test_one_that_was_told_of_changes_is_left_alone() -> None:
+    """While an alert that was told fires on, time makes nothing due; whoever is told again and again is looked at."""
+    changes, again = ChangesOutbox("log"), AlertmanagerOutbox("am")
+    assert not changes.waits()
+    for outbox in (changes, again):
+        outbox.submit([alert()], NOON)
+        assert outbox.waits(), "it is not told yet"
+        assert told(outbox, NOON) == ["A firing"]
+    assert not changes.waits()
+    assert again.waits()
+    changes.submit([alert(firing=False)], NOON + 60_000)
+    assert told(changes, NOON + 60_000) == ["A resolved"]
+    assert changes.waits(), "it is to be dropped"
+    assert told(changes, NOON + 61_000) == []
+    assert not changes.waits()
+
+
 def test_texts_of_changes() -> None:
     """A message on NATS is an alert of a webhook with its idempotence key; a line of the log is one line."""
     notice = Notice(make_labels({"alertname": "A", "x": "é\n"}), (("summary", "all\nred"),), NOON, NOON, firing=True)

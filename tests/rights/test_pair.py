@@ -17,6 +17,14 @@ from tests.aggregator.services import config, serving, total
 from tests.rights.shipped import Shipped, plain
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+OF_BRANCH: dict[str, Any] = {
+    "path": ("fog", "0"),
+    "create_streams": False,
+    "publish_rollup": True,
+    "rollup_interval": 0.1,
+    "bootstrap_allow": ("http://127.0.0.1:9",),
+}
+OF_ROOT: dict[str, Any] = {"path": ("fog",), "create_streams": False, "branches": (("fog", "*"),)}
 GOES_ON = "going on from the checkpoint of http://127.0.0.1"
 
 
@@ -65,3 +73,29 @@ async def test_a_login_of_a_version_before(
     assert 'permissions violation for subscription to "fog.v1.rollups.fog.0"' in caplog.text
     assert "nobody was heard on fog.v1.rollups.fog.0" in caplog.text
     assert GOES_ON not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("login", "settings"), [("branch", OF_BRANCH), ("aggregator", OF_ROOT)], ids=["branch", "root"]
+)
+async def test_no_question_is_refused(
+    login: str,
+    settings: dict[str, Any],
+    shipped: Shipped,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is refused to it while it starts, reads, looks who has most of its stream, and sends its totals up."""
+    monkeypatch.setattr(finding, "LEAST_SECONDS", 0.2)
+    known = NatsOptions.parse(shipped.server.url, **shipped.logins[login])
+    collector = TelemetryCollector()
+    collector.register_counter("orders_total", "Orders").increment(3)
+    node = NatsOptions.parse(shipped.server.url, **shipped.logins["node"])
+    async with (
+        serving(config(shipped.server, nats=known, state_dir=tmp_path, **settings)) as one,
+        Agent(collector, path="fog/0/3", options=node, interval=0.1),
+    ):
+        if login == "branch":
+            await eventually(lambda: total(one, "orders_total") == 3)
+    assert "permissions violation" not in caplog.text.lower()

@@ -27,6 +27,10 @@ class ChangesOutbox(Outbox):
         audible = (notice for notice in news if not (notice.firing and is_silenced(notice)))
         return [Batch((notice,)) for notice in islice(audible, MOST_AT_ONCE)]
 
+    def waits(self) -> bool:
+        """Tell whether a change is still to be told, or an alert that is over to be dropped."""
+        return any(owed.is_news or not owed.notice.firing for owed in self._owed.values())
+
     def _is_done(self, owed: Owed, now: int) -> bool:
         del now
         return not owed.delivered or not owed.is_news  # nobody was told that it fired, or that it is over was told

@@ -76,6 +76,10 @@ class GroupsOutbox(ChangesOutbox):
         due = [name for name in due if not self._pauses(name, now)]
         return [_batch(name, groups[name]) for name in sorted(due, key=lambda one: self._failures.get(one, (0, 0)))]
 
+    def waits(self) -> bool:
+        """Tell whether there is anything: what fires is repeated."""
+        return bool(self._owed)
+
     def _pauses(self, group: str, now: int) -> bool:
         pause, failed_at = self._failures.get(group, (0, 0))
         return 0 <= now - failed_at < pause

@@ -157,6 +157,10 @@ class Outbox(ABC):
     def _is_done(self, owed: Owed, now: int) -> bool:
         """Tell whether a resolved alert needs to be told no more."""
 
+    def waits(self) -> bool:
+        """Tell whether time alone may soon make something due, or something to be dropped."""
+        return bool(self._owed)
+
     def news(self) -> list[Notice]:
         """Return the alerts that fire and that the receiver does not know to fire."""
         return [owed.notice for owed in self._owed.values() if owed.notice.firing and owed.is_news]

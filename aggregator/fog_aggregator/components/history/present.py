@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from fog_aggregator.history.capture import own_samples
+from fog_aggregator.history.capture import MOST_OWN, OwnLabels, own_samples
 from fog_aggregator.promql.labels import Labels, Matcher, select_labels
 from fog_aggregator.promql.storage import Part
 from utilityfog_frontend.telemetry.model import FamilySnapshot
+
+
+class _Samples(NamedTuple):
+    """The aggregator's own samples of a moment, milliseconds."""
+
+    moment: int
+    labels: list[Labels]
+    values: list[float]
 
 
 class OwnPresent:
@@ -23,6 +32,8 @@ class OwnPresent:
     def __init__(self, now: Callable[[], float], collect: Callable[[], Sequence[FamilySnapshot]]) -> None:
         self._now = now
         self._collect = collect
+        self._latest = _Samples(-1, [], [])
+        self._names: OwnLabels = {}
 
     def extend(self, parts: Sequence[Part], matchers: Sequence[Matcher], newest: int, end: int) -> list[Part]:
         """Add a sample of now to the series that fulfil every matcher, if that is after the newest step.
@@ -36,9 +47,20 @@ class OwnPresent:
         moment = min(round(self._now() * 1000), end)
         if moment <= newest:
             return list(parts)
-        samples = [(labels, value) for family in self._collect() for labels, value, _ in own_samples(family)]
-        chosen = select_labels([labels for labels, _ in samples], matchers)
-        return _joined(parts, dict(samples[place] for place in chosen), moment)
+        samples = self._samples(moment)
+        chosen = select_labels(samples.labels, matchers)
+        return _joined(parts, {samples.labels[place]: samples.values[place] for place in chosen}, moment)
+
+    def _samples(self, moment: int) -> _Samples:
+        """Return all samples of a moment: what is asked for twice, as the rules of one evaluation do, is read once."""
+        samples = self._latest
+        if samples.moment != moment:
+            found = [one for family in self._collect() for one in own_samples(family, self._names)]
+            samples = _Samples(moment, [labels for labels, _, _ in found], [value for _, value, _ in found])
+            self._latest = samples
+            if len(self._names) > MOST_OWN:
+                self._names = {}
+        return samples
 
 
 def _joined(parts: Sequence[Part], fresh: Mapping[Labels, float], moment: int) -> list[Part]:

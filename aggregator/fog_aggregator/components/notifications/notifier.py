@@ -23,6 +23,8 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator.alerts")
 _EVERY: Final = 1.0
+_SELDOM: Final = 60.0
+"""Seconds between two looks at what a receiver is owed, and at what it has been told of and still fires."""
 _MUCH: Final = 1_000
 """Comparisons of alerts with silences that are made at once: some milliseconds."""
 _PATIENCE: Final = 30.0
@@ -113,7 +115,7 @@ class Notifications:
         await self._begun.wait()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_EVERY if len(receiver.outbox) else None):
+                async with asyncio.timeout(_pause(receiver)):
                     await wake.wait()
             wake.clear()
             if not receiver.heeds_silences or self._silences_known() or time.monotonic() >= self._until:
@@ -183,3 +185,10 @@ class Notifications:
 
     def _now(self) -> int:
         return int(self._server_time() * 1000)
+
+
+def _pause(receiver: Receiver) -> float | None:
+    """Return the seconds after which to look again; None for not before there is news."""
+    if receiver.outbox.waits():
+        return _EVERY
+    return _SELDOM if len(receiver.outbox) else None

@@ -233,7 +233,7 @@ class Engine:
         caught_up = self.caught_up
         if self.readiness.begins_round(caught_up=caught_up):
             self._ingest.require_keyframes(self.server_time(now))
-        effects.became_ready = self.readiness.update(
+        effects.became_ready = not self.readiness.ready and self.readiness.update(
             caught_up=caught_up,
             awaited=lambda: self.fleet.awaited(self.server_time(now)),
             nodes=self.fleet.node_count,

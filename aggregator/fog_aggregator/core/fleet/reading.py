@@ -90,7 +90,8 @@ class FleetReading:
     def longest_interval(self) -> float:
         """The longest interval of all places, seconds."""
         roster = self.parts.roster
-        return float(roster.rows.interval.max(initial=0.0, where=~roster.hidden_places()))
+        where = ~roster.hidden_places() if roster.out else True
+        return float(roster.rows.interval.max(initial=0.0, where=where))
 
     @property
     def shortest_interval(self) -> float:

@@ -137,7 +137,9 @@ class Streams:
 
     @property
     def of_nodes(self) -> list[str]:
-        """The streams of what nodes send."""
+        """The streams of what nodes send; none before they were looked for: the scope's names may be others'."""
+        if not self._have_looked:
+            return []
         return [stream for stream, kind in self._kinds.items() if kind in (METRICS, EVENTS)]
 
     def holding(self, filters: Sequence[str]) -> list[str]:
