@@ -7,15 +7,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.following.scope import CONTROL, EVENTS
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import Discontinuity, Message, Transport
 
+_SELDOM: Final = (CONTROL, EVENTS)
+"""The kinds of streams in which nothing is the rule."""
 Take: TypeAlias = Callable[[str, Sequence[Message], int], Awaitable[None]]
 
 
@@ -64,7 +67,8 @@ class Readers:
         self._tasks.clear()
 
     async def _read(self, cursor: StreamCursor, take: Callable[[Sequence[Message], int], Awaitable[None]]) -> None:
-        log = self.bus.log(cursor.stream, self.names, cursor.filters if cursor.selective else ())
+        seldom = self.engine.streams.kind(cursor.stream) in _SELDOM
+        log = self.bus.log(cursor.stream, self.names, cursor.filters if cursor.selective else (), seldom=seldom)
         await ReadingLoop(log, cursor, take, partial(self._discontinuity, cursor.stream)).run()
 
     def _discontinuity(self, stream: str, what: Discontinuity) -> None:

@@ -25,7 +25,7 @@ from fog_schema.subjects import Subjects
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _PAUSE: Final = 5.0
-_LONG_PAUSE: Final = 15.0
+_LONG_PAUSE: Final = 30.0
 """Seconds between two looks where a command makes the streams: a new one is read from its start, and can wait."""
 _REFUSED: Final = "refused"
 

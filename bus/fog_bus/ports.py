@@ -329,7 +329,9 @@ class Bucket(Protocol):
 class Transport(Bus, Protocol):
     """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
 
-    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> Log:
+    def log(
+        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
+    ) -> Log:
         """Return the log of the stream of that name, which need not exist yet.
 
         Args:
@@ -337,6 +339,7 @@ class Transport(Bus, Protocol):
             readers: The names that its readers may have, where the server lets us have no others; so many may be open
                 at once. Any name without them.
             subjects: Filters of the subjects that are delivered; all without them.
+            seldom: Messages come seldom, and the server may say half as often that none have.
         """
 
     def bucket(self, name: str) -> Bucket:

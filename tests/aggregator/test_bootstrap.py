@@ -237,7 +237,7 @@ async def test_nobody_is_there(
 
 
 async def test_a_search_does_not_delay_the_end(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is asked to stop while it looks for the other one stops, however long it would have looked."""
+    """An aggregator that looks for the other one stops when it is asked to, however long it would have looked."""
     monkeypatch.setattr(finding, "LEAST_SECONDS", 3600.0)
     monkeypatch.setattr(finding, "MOST_SECONDS", 3600.0)
     looking = asyncio.Event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Final, TypeAlias
@@ -16,8 +16,7 @@ from fog_aggregator.promql.storage import Floats, Ints, Mask
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.query.samples import SampleColumn, sample_columns, statistics_of
 from utilityfog_frontend.telemetry.exposition.kinds import number_samples
-from utilityfog_frontend.telemetry.kinds import size_of
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.names import base_name
 
 _MOST_PAIRS: Final = 500_000
@@ -137,15 +136,9 @@ def own_samples(family: FamilySnapshot, known: OwnLabels | None = None) -> Itera
     `known` has the label sets of earlier ones, and takes those of these.
     """
     known = {} if known is None else known
-    is_number = family.family.type in (MetricType.COUNTER, MetricType.GAUGE)
     for one in family.series:
         born = (one.created or -inf) if family.family.type.incremental else nan
-        samples: Iterable[tuple[str, Labels, float]]
-        if is_number:  # most of them: without the detour that histograms take
-            samples = [(family.family.name, one.labels, size_of(one.value))]
-        else:
-            samples = number_samples(FamilySnapshot(family.family, [one]))
-        for name, labels, value in samples:
+        for name, labels, value in number_samples(FamilySnapshot(family.family, [one])):
             made = known.get((name, labels))
             if made is None:
                 made = known[name, labels] = make_labels({**dict(labels), NAME: name})

@@ -122,9 +122,11 @@ class MemoryBus:
         del instead
         self._listeners += [(subject, callback) for subject in subjects]
 
-    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> MemoryLog:
+    def log(
+        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
+    ) -> MemoryLog:
         """Return the stream of that name as a log; its readers have no names."""
-        del readers
+        del readers, seldom
         return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat, subjects)
 
     def bucket(self, name: str) -> MemoryBucket:

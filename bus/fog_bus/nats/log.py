@@ -29,7 +29,8 @@ from fog_bus.nats.reader_names import ReaderNames
 from fog_bus.ports import NO_ENTRY, Entry, LogError, Message, Outcome, Publish, Refusal, Share, StreamInfo
 from fog_bus.streams import bucket_stream
 
-HEARTBEAT = 2.0
+HEARTBEAT: Final = 2.0
+"""Seconds after which a server that has nothing to deliver says so."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 MOST_SUBJECTS: Final = 100_000
 """So many the server tells of in one answer, of 3 MB."""

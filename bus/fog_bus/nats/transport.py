@@ -15,7 +15,7 @@ from typing import Self
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import NatsBucket, NatsLog
+from fog_bus.nats.log import HEARTBEAT, NatsBucket, NatsLog
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply, check_ours, differences, find
 from fog_bus.nats.troubles import why_not
@@ -37,9 +37,11 @@ class NatsTransport(Link):
         super().__init__(Connection(options))
         self._running: asyncio.Task[None] | None = None
 
-    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> NatsLog:
+    def log(
+        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
+    ) -> NatsLog:
         """Return the stream of that name as a log, whose readers have some of these names, or any."""
-        return NatsLog(self, stream, readers=readers, subjects=subjects)
+        return NatsLog(self, stream, 2 * HEARTBEAT if seldom else HEARTBEAT, readers, subjects)
 
     def bucket(self, name: str) -> NatsBucket:
         """Return the bucket of that name."""

@@ -26,7 +26,7 @@ from fog_bus.ports import Discontinuity, LogError, Message, Position, StreamInfo
 STEADY_SECONDS: Final = 10.0
 """A generation that lived for so long was a good one, even if it read nothing."""
 SPEECHLESS_SECONDS: Final = 10.0
-"""A server that has not spoken for so long is out of reach: it speaks every 2 s, also when it has nothing to say."""
+"""A server that has not spoken for so long is out of reach: it speaks every 4 s, also when it has nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
