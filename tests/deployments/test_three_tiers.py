@@ -1,15 +1,27 @@
-"""Three tiers: a root above regions, a region above sites, and nodes beside the branches of each."""
+"""Three tiers: a root above regions, a region above sites, and nodes beside the branches of each.
+
+A region has a pair of aggregators, of which one may lose its state.
+"""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import shutil
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import nats
+import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
+from fog_cli.demo.aggregator_stats import AggregatorView
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.services import running, serving, total
+from tests.cli.aggregators import free_address
+from tests.cli.processes import fog
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 NODES = {"fog/0/0/1": 1, "fog/0/0/2": 20, "fog/0/9": 300, "fog/9": 4000}
@@ -51,3 +63,65 @@ async def test_each_tier_has_what_is_below_it(fog_nats: NatsServer) -> None:
         await all_have(site=(site, 26), root=(root, 4321))
         async with serving(region_settings) as region:
             await all_have(region=(region, 326), root=(root, 4326))
+
+
+@contextmanager
+def member(server: NatsServer, address: str, state: Path, *others: str) -> Iterator[AggregatorView]:
+    """Run one of the region's pair as a process, which may ask others for their state; it is killed at the end."""
+    words = ["--nats", server.url, "--listen", address, "--path", "fog/0", "--branches", "fog/0/0", "--publish-rollup"]
+    words += ["--rollup-interval", "0.1s", "--http.advertise", f"http://{address}", "--state-dir", str(state)]
+    words += ["--checkpoint-interval", "0.2s", "--checkpoint-share", "100%"]
+    words += [word for other in others for word in ("--bootstrap.allow", f"http://{other}")]
+    with fog("aggregator", *words):
+        yield AggregatorView(address)
+
+
+async def is_at(view: AggregatorView, number: int) -> bool:
+    """Tell whether a process is ready and shows a total."""
+    return f"work_total {number}" in (await view.metrics() or "").splitlines()
+
+
+async def lose_frames(server: NatsServer) -> None:
+    """Let the stream lose all that nodes have sent."""
+    client = await nats.connect(server.url)
+    await client.jetstream().purge_stream("FOG_V1_METRICS")
+    await client.close()
+
+
+@pytest.mark.parametrize("finds", [True, False], ids=["finds the other one", "begins without"])
+async def test_a_blank_member_of_the_middle_pair(fog_nats: NatsServer, tmp_path: Path, *, finds: bool) -> None:
+    """It has what the stream has lost from the other one, and counts on; else the root stands still, and says so."""
+    one, two, states = free_address(), free_address(), (tmp_path / "one", tmp_path / "two")
+    async with AsyncExitStack() as stack:
+        root, _ = await stack.enter_async_context(running(tier(fog_nats, "", "fog/0")))
+        await stack.enter_async_context(serving(tier(fog_nats, "fog/0/0", "")))
+        counters = {}
+
+        async def begin(path: str, nodes: AsyncExitStack) -> None:
+            collector = TelemetryCollector()
+            counters[path] = collector.register_counter("work_total", "Work")
+            counters[path].increment(NODES[path])
+            await nodes.enter_async_context(Agent(collector, path=path, servers=fog_nats.url, interval=0.1))
+
+        for path in ("fog/0/0/1", "fog/0/0/2", "fog/9"):
+            await begin(path, stack)
+        with member(fog_nats, one, states[0]) as first:
+            with member(fog_nats, two, states[1]) as second:
+                async with AsyncExitStack() as leaving:
+                    await begin("fog/0/9", leaving)
+                    await eventually(lambda: is_at(first, 321), deadline=60)
+                await eventually(lambda: is_at(second, 321), deadline=60)
+                await eventually(lambda: total(root, "work_total") == 4321, deadline=60)
+            before = set(states[0].glob("checkpoint-*.fog"))
+            await eventually(lambda: set(states[0].glob("checkpoint-*.fog")).isdisjoint(before), deadline=60)
+            await lose_frames(fog_nats)
+            shutil.rmtree(states[1])
+            second = stack.enter_context(member(fog_nats, two, states[1], *([one] if finds else [])))
+            await eventually(lambda: is_at(second, 321 if finds else 21), deadline=60)
+        counters["fog/0/0/1"].increment(5)
+        await eventually(lambda: is_at(second, 326 if finds else 26), deadline=60)
+        if finds:
+            await eventually(lambda: total(root, "work_total") == 4326, deadline=60)
+        else:
+            await eventually(root.network.fleet.lost_branches, deadline=60)
+            assert total(root, "work_total") == 4321
