@@ -59,9 +59,9 @@ def _wish(stream: Callable[..., StreamSettings], subjects: Subjects, **wishes: A
 async def _apply(settings: Settings, subjects: Subjects) -> int:
     found = 0
     async with connected_bus(settings.nats, "fog streams") as bus:
-        for kind, one in _wanted(settings.wishes, subjects, settings.path).items():
+        for kind, one in _wanted(settings.wishes, subjects, settings.subtree).items():
             try:
-                layout = await lay_out(bus, kind, subjects, settings.path, one)
+                layout = await lay_out(bus, kind, subjects, settings.subtree, one)
                 lines = await _show(bus, layout) if settings.dry_run else await _do(bus, layout, settings)
             except (LayoutError, LogError) as error:
                 raise CommandError(f"{one.name}: {error}") from None

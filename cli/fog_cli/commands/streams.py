@@ -13,6 +13,7 @@ it. --dry-run shows what would be done. Exit code 1 when a difference remains.
 Names come from prefix and path (FOG_V1_METRICS, FOG_V1_METRICS_fog_0); one that exists under another name keeps it.
 With --path a subtree gets streams of its own, of frames and of events. A stream that has its subjects already must let
 go of them, with --update: subjects cannot be excluded, so it then takes what it has seen beside them, place by place.
+FOG_PATH, which agents and aggregators read, says nothing here.
 
 `plan` asks no server. It encodes the frames of such a fleet and prints what the streams need.
 """
@@ -70,7 +71,9 @@ class Settings:
     dry_run: bool = switch("show what would be done, and do nothing")
     wishes: Wishes = part(Wishes)
     plan: Plan = part(Plan)
-    path: Path = option((), "make streams of this subtree alone, beside those of the rest", PATH, convert=parse_path)
+    subtree: Path = option(
+        (), "make streams of this subtree alone, beside those of the rest", PATH, flag="--path", convert=parse_path
+    )
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     nats: NatsSettings = group(NatsSettings)
 
