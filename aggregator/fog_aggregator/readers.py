@@ -17,7 +17,7 @@ from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import Discontinuity, Message, Transport
 
-_SELDOM: Final = (CONTROL, EVENTS)
+_RARE: Final = (CONTROL, EVENTS)
 """The kinds of streams in which nothing is the rule."""
 Take: TypeAlias = Callable[[str, Sequence[Message], int], Awaitable[None]]
 
@@ -67,8 +67,8 @@ class Readers:
         self._tasks.clear()
 
     async def _read(self, cursor: StreamCursor, take: Callable[[Sequence[Message], int], Awaitable[None]]) -> None:
-        seldom = self.engine.streams.kind(cursor.stream) in _SELDOM
-        log = self.bus.log(cursor.stream, self.names, cursor.filters if cursor.selective else (), seldom=seldom)
+        rare = self.engine.streams.kind(cursor.stream) in _RARE
+        log = self.bus.log(cursor.stream, self.names, cursor.filters if cursor.selective else (), rare=rare)
         await ReadingLoop(log, cursor, take, partial(self._discontinuity, cursor.stream)).run()
 
     def _discontinuity(self, stream: str, what: Discontinuity) -> None:

@@ -329,17 +329,14 @@ class Bucket(Protocol):
 class Transport(Bus, Protocol):
     """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
 
-    def log(
-        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
-    ) -> Log:
-        """Return the log of the stream of that name, which need not exist yet.
+    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, rare: bool = False) -> Log:
+        """Return the log of a stream, which need not exist yet.
 
         Args:
-            stream: The stream's name.
-            readers: The names that its readers may have, where the server lets us have no others; so many may be open
-                at once. Any name without them.
+            stream: Its name.
+            readers: The names that its readers may have, so many at once; any name without them.
             subjects: Filters of the subjects that are delivered; all without them.
-            seldom: Messages come seldom, and the server may say half as often that none have.
+            rare: Messages come seldom, and the server says half as often that none have.
         """
 
     def bucket(self, name: str) -> Bucket:

@@ -249,7 +249,7 @@ async def test_a_search_does_not_delay_the_end(fog_nats: NatsServer, monkeypatch
     monkeypatch.setattr(PairSearch, "_listen", listen)
     async with running(config(fog_nats, bootstrap_allow=("http://127.0.0.1:9",), **OF_PAIR)) as (one, task):
         await asyncio.wait_for(looking.wait(), 60)
-        assert not one.ready()[0]
+        assert not one.status.ready()[0]
     assert task.done()
 
 

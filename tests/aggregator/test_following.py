@@ -224,7 +224,7 @@ def test_a_root_awaits_no_stream_of_nodes() -> None:
 
 
 def test_streams_of_nodes_are_none_before_they_were_looked_for() -> None:
-    """Those that the scope names may be another's: nobody asks who has most of them."""
+    """The scope names some that may be of others: nobody asks who has most of them."""
     streams = Streams(scope(("fog", "0")))
     assert (set(streams.cursors), streams.of_nodes) == ({"M", "E", "C"}, [])
     streams.follow({"M_fog_0": METRICS, "E_fog_0": EVENTS, "C": CONTROL}, 0.0)

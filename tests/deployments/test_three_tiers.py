@@ -1,6 +1,6 @@
 """Three tiers: a root above regions, a region above sites, and nodes beside the branches of each.
 
-A region has a pair of aggregators, of which one may lose its state.
+A region has a pair of aggregators, and one of these may lose its state.
 """
 
 from __future__ import annotations

@@ -123,10 +123,10 @@ class MemoryBus:
         self._listeners += [(subject, callback) for subject in subjects]
 
     def log(
-        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
+        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, rare: bool = False
     ) -> MemoryLog:
         """Return the stream of that name as a log; its readers have no names."""
-        del readers, seldom
+        del readers, rare
         return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat, subjects)
 
     def bucket(self, name: str) -> MemoryBucket:

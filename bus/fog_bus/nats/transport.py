@@ -38,10 +38,10 @@ class NatsTransport(Link):
         self._running: asyncio.Task[None] | None = None
 
     def log(
-        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, seldom: bool = False
+        self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, rare: bool = False
     ) -> NatsLog:
         """Return the stream of that name as a log, whose readers have some of these names, or any."""
-        return NatsLog(self, stream, 2 * HEARTBEAT if seldom else HEARTBEAT, readers, subjects)
+        return NatsLog(self, stream, 2 * HEARTBEAT if rare else HEARTBEAT, readers, subjects)
 
     def bucket(self, name: str) -> NatsBucket:
         """Return the bucket of that name."""
