@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any
@@ -17,6 +17,7 @@ from fog_aggregator.components.http.page import feed as feeding
 from fog_aggregator.components.http.page import stream as streaming
 from fog_aggregator.components.http.page.messages import MOST_AT_ONCE, Skipped
 from fog_aggregator.components.http.page.ring import Ring
+from fog_aggregator.promql.labels import Labels
 from tests.aggregator.api.asking import asking
 from tests.aggregator.api.test_rules import GROUP
 from tests.aggregator.serving import Served, sample_fleet, serving
@@ -235,3 +236,21 @@ async def test_alerts_are_told_when_they_change() -> None:
             assert begun.data["alert"] == dict(alerts[0].labels)["alertname"]
             asked.rules.groups = (replace(GROUP, rules=()),)
             assert "resolved" in {(await stream.next("alert")).data["state"] for _ in alerts}
+
+
+async def test_a_silence_is_told_by_its_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fires is told of when a silence begins, and when the last one has ended."""
+    ends = [0.0]
+
+    async def silenced_until(alerts: Sequence[Labels]) -> list[float]:
+        return ends * len(alerts)
+
+    async with asking(load("x 1")) as asked:
+        monkeypatch.setattr(asked.status, "silenced_until", silenced_until)
+        asked.rules.groups = (GROUP,)
+        alerts = [alert for rule in GROUP.rules for alert in rule.alerts]
+        assert {alert.state for alert in alerts} == {"firing"}
+        async with following(asked.url) as stream:
+            await stream.next("status")
+            for ends[0], told in ((9_000.0, "silenced"), (0.0, "firing")):
+                assert {(await stream.next("alert")).data["state"] for _ in alerts} == {told}

@@ -16,6 +16,7 @@ from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK, SLOTS, STATUS
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.page.keys import RULES
+from fog_aggregator.components.http.page.messages import shown_state
 from fog_aggregator.components.http.page.places import Whereabouts
 from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.prometheus.ports import AlertStatus, GroupStatus
@@ -107,7 +108,7 @@ def _active(alert: AlertStatus, until: float) -> Active:
     return Active(
         name=label(alert.labels, "alertname"),
         path=_path(place),
-        state="silenced" if until and alert.state != PENDING else alert.state,
+        state=shown_state(alert, until),
         severity=label(alert.labels, "severity"),
         since=alert.active_at / 1000,
         value=alert.value,

@@ -19,6 +19,7 @@ from fog_aggregator.components.http.page.messages import (
     Happened,
     Skipped,
     at_most,
+    shown_state,
     state_changes,
 )
 from fog_aggregator.components.http.page.ring import Message, Ring
@@ -112,7 +113,7 @@ class Feed:
         self.name = secrets.token_hex(4)
         self.metrics = FeedMetrics(network.own)
         self.pulses = Pulses(network, status)
-        self._looks = _Looks(network, rules)
+        self._looks = _Looks(network, status, rules)
         self._beat, self._begun = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._followers = 0
@@ -189,10 +190,11 @@ class _Looks:
     """Remember the last look, and compare the next one with it."""
 
     network: NetworkCollector
+    status: Status
     rules: RulesStatus
     states: NodeStates | None = None
     order: int | None = None
-    alerts: Mapping[Labels, AlertStatus] = field(default_factory=dict)
+    alerts: Mapping[Labels, tuple[AlertStatus, str]] = field(default_factory=dict)
     is_first: bool = True
 
     def forget(self) -> None:
@@ -201,7 +203,7 @@ class _Looks:
 
     async def look(self) -> Sequence[Message]:
         """Return what has changed since the look before; nothing at the first one."""
-        alerts = self._alerts()
+        alerts = await self._alerts()
         states, events = await asyncio.to_thread(self._nodes), await asyncio.to_thread(self._events)
         self.is_first = False
         return [*states, *at_most(alerts, AlertChange.kind), *events]
@@ -222,22 +224,19 @@ class _Looks:
         mark: list[Message] = [Skipped(Happened.kind)] if len(new) > MOST_AT_ONCE else []
         return [*mark, *(Happened(event) for event in new[-MOST_AT_ONCE:])]
 
-    def _alerts(self) -> list[Message]:
-        """Return the alerts that are in another state, and those that are over."""
+    async def _alerts(self) -> list[Message]:
+        """Return the alerts that are in another state, as a silenced one is, and those that are over."""
         groups = self.rules.rules()
-        now = {alert.labels: alert for group in groups for rule in group.rules for alert in rule.alerts}
+        found = [alert for group in groups for rule in group.rules for alert in rule.alerts]
+        untils = await self.status.silenced_until([alert.labels for alert in found])
+        now = {one.labels: (one, shown_state(one, until)) for one, until in zip(found, untils, strict=True)}
         before, self.alerts = self.alerts, now
         if self.is_first:
             return []
-        changed = [alert for labels, alert in now.items() if _state(before.get(labels)) != alert.state]
-        over = [alert for labels, alert in before.items() if labels not in now]
-        news = [(alert, alert.state) for alert in changed] + [(alert, "resolved") for alert in over]
+        changed = [(alert, state) for labels, (alert, state) in now.items() if before.get(labels, ("", ""))[1] != state]
+        over = [(alert, "resolved") for labels, (alert, _) in before.items() if labels not in now]
         shown = open_rules(groups)
-        return [_change(alert, state, shown) for alert, state in news]
-
-
-def _state(alert: AlertStatus | None) -> str:
-    return "" if alert is None else alert.state
+        return [_change(alert, state, shown) for alert, state in changed + over]
 
 
 def _change(alert: AlertStatus, state: str, shown: frozenset[str]) -> AlertChange:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from fog_aggregator.analysis.problems import PENDING
 from fog_aggregator.components.http.answers import event_of
 from fog_aggregator.components.http.output import json_bytes
+from fog_aggregator.components.http.prometheus.ports import AlertStatus
 from fog_aggregator.core.events.newest import FleetEvent
 from fog_aggregator.query.listing.changes import changes
 from fog_aggregator.query.nodes import NodeStates
@@ -104,6 +106,11 @@ class Skipped:
         """Return the kind of what was left out, to everybody."""
         del under
         return json_bytes({"kind": self.of})
+
+
+def shown_state(alert: AlertStatus, silenced_until: float) -> str:
+    """Return the state of an alert as people see it: one that fires may be silenced until some time, or 0."""
+    return "silenced" if silenced_until and alert.state != PENDING else alert.state
 
 
 def state_changes(before: NodeStates, after: NodeStates) -> States | None:

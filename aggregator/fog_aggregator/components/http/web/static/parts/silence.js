@@ -4,7 +4,6 @@ import { clock } from "../base/numbers.js";
 import { isUnder } from "../base/paths.js";
 import { ask, order } from "../data/api.js";
 
-const READ_MS = [0, 1000, 5000, 20_000]; // an order is obeyed when the aggregator has read it, of which no message tells
 const CHOICES = { "30 min": ["30m", 1800], "2 h": ["2h", 7200], "8 h": ["8h", 28800], "24 h": ["24h", 86400] };
 
 /** A word for the shell: in single quotes where it must be, with its own ones escaped. */
@@ -14,9 +13,6 @@ export const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.
 export function silenceCommand({ alert, path }, duration, comment) {
   return ["fog silence add", shell(alert || "alertname=~.+"), path && `--path ${shell(path)}`, `--duration ${duration}`, `--comment ${shell(comment)}`].filter(Boolean).join(" ");
 }
-
-/** Ask now, and when an order will have been read. @param {() => void} look */
-const soon = (look) => READ_MS.forEach((wait) => { setTimeout(look, wait); });
 
 export class SilenceForm {
   constructor(page, about) {
@@ -54,12 +50,11 @@ export class SilenceForm {
     this._draw();
     try {
       await order("api/silences/add", { alert, path: path || this.page.fleet.root, duration: CHOICES[this.choice][1], comment });
-      [this.sent, this.failed] = ["It is silenced, as soon as the command is read.", false];
+      [this.sent, this.failed] = ["It is silenced, as soon as the command is read.", false]; // the stream tells when
     } catch (error) {
       [this.sent, this.failed] = [error.message, true];
     }
     this._draw();
-    soon(() => this.page.fleet.load("alerts"));
   }
 }
 
@@ -68,6 +63,8 @@ export class SilencesOver {
   constructor(page, about) {
     this.page = page;
     this.about = about;
+    /** Those whose end was ordered: it is obeyed when the order is read. */
+    this.ended = new Set();
     this.element = h("div", h("p.note", "asking …"));
     this.load();
   }
@@ -76,7 +73,7 @@ export class SilencesOver {
     const { path, alert } = this.about;
     const isOf = ({ name, value, isEqual, isRegex }) => name !== "alertname" || !isEqual || isRegex || value === alert;
     try {
-      const found = (await ask("api/silences")).filter((one) => one.status.state === "active" && (!path || isUnder(path, one.path)) && one.matchers.every(isOf));
+      const found = (await ask("api/silences")).filter((one) => one.status.state === "active" && !this.ended.has(one.id) && (!path || isUnder(path, one.path)) && one.matchers.every(isOf));
       put(this.element, found.map((one) => this._one(one)), !found.length && h("p.note", "No silence over this place is active any more."));
     } catch (error) {
       put(this.element, h("p.error", error.message));
@@ -91,7 +88,8 @@ export class SilencesOver {
   async _end(id) {
     try {
       await order("api/silences/expire", { id });
-      soon(() => { this.page.fleet.load("alerts"); this.load(); });
+      this.ended.add(id);
+      this.load();
     } catch (error) {
       put(this.element, h("p.error", error.message));
     }
