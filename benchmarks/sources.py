@@ -32,6 +32,7 @@ from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.page import PageReader
 from fog_testing.nats_server import NatsServer
 from fog_testing.ports import free_port
+from fog_testing.waiting import wait_until
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
@@ -86,6 +87,29 @@ def scrape() -> Iterator[Row]:
     yield Row("a sample of the first page, read and made a series", reading[0] + making[0], "us")
     client = least(lambda: sum(len(one.samples) for one in text_string_to_metric_families(body.decode())), 2000)
     yield Row("a sample, read by prometheus_client's parser", client, "us")
+
+
+def filters() -> Iterator[Row]:
+    """Judge series by five rules, as an agent does where it first meets each. Their samples cost nothing more."""
+    from fog_agent.core.filters.parsing import RELABEL_KEY, parse_filters
+    from fog_agent.core.filters.rules import NAME
+
+    rules = parse_filters(
+        {
+            RELABEL_KEY: [
+                {"source_labels": [NAME], "regex": "noise_.*", "action": "drop"},
+                {"source_labels": [NAME], "regex": "(http|node)_.*", "action": "keep"},
+                {"regex": "pod", "action": "labeldrop"},
+                {"source_labels": ["zone"], "regex": "(eu)-[0-9]", "target_label": "zone"},
+                {"source_labels": ["code"], "regex": "5..", "action": "drop"},
+            ]
+        }
+    )
+    series = [
+        {NAME: "http_requests_total", "path": f"/{one}", "zone": "eu-1", "code": "200", "pod": "a"}
+        for one in range(1_000)
+    ]
+    yield Row("a series, judged once by five rules", least(lambda: [rules.decide(one) for one in series], 1_000), "us")
 
 
 def jobs() -> Iterator[Row]:
@@ -234,6 +258,14 @@ class Node(NamedTuple):
             "jobs": f'[jobs]\nsocket = "{self.folder}/jobs.sock"\nspool = "{self.folder}/spool"\n',
         }
 
+    def is_there(self, kinds: tuple[str, ...]) -> bool:
+        """Tell whether the agent takes lines, what is posted, and what jobs tell."""
+        if "statsd" in kinds and f":{self.statsd:04X} " not in Path("/proc/net/udp").read_text():
+            return False
+        with socket.socket() as sock:
+            listens = "otlp" not in kinds or not sock.connect_ex(("127.0.0.1", self.otlp))
+        return listens and ("jobs" not in kinds or (self.folder / "jobs.sock").exists())
+
     def feed(self, kinds: tuple[str, ...]) -> None:
         """Tell each source something: a series for jobs and text files, ten of statsd, a hundred of OTLP."""
         if "statsd" in kinds:
@@ -296,6 +328,7 @@ def memory_of(node: Node, kinds: tuple[str, ...], url: str, rise: Callable[[], N
     options = ["--interval", "1s", "--nats", url, "--state-dir", f"{node.folder}/state", "--ledger", str(ledger)]
     agent = subprocess.Popen([FOG, "agent", "--path", f"fog/{node.folder.name}", "--sources", str(file), *options])
     try:
+        wait_until(partial(node.is_there, kinds), deadline=60)
         time.sleep(4)  # its first readings are baselines
         node.feed(kinds)
         for _ in range(10):
@@ -313,6 +346,7 @@ def memory_of(node: Node, kinds: tuple[str, ...], url: str, rise: Callable[[], N
 
 BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
     "scrape": scrape,
+    "filters": filters,
     "jobs": jobs,
     "otlp": otlp,
     "statsd": statsd,

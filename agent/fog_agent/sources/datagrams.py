@@ -343,8 +343,13 @@ class DatagramReader(Generic[T]):
 
 
 def _take_no_more(sock: socket.socket) -> bool:
-    """Let senders to a unix socket be refused from now on, so that none sends what nobody reads; tell whether it is."""
+    """Let senders be refused from now on, so that none sends what nobody reads; tell whether a unix socket's are.
+
+    A UDP socket that is connected takes datagrams of its peer alone, which is itself here. Its queue stays.
+    """
     if sock.family != socket.AF_UNIX:
+        with suppress(OSError):
+            sock.connect(sock.getsockname())
         return False
     try:
         sock.shutdown(socket.SHUT_RD)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent
-from fog_agent.core.filters.parsing import FilterError
+from fog_agent.core.filters.parsing import AGGREGATE_KEY, RELABEL_KEY, FilterError
+from fog_agent.core.filters.rules import Decision, Filters
 from fog_bus.memory import MemoryBus
 from fog_testing.fleet import Fleet
+from tests.agent.filters.node import Node, named
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 RULES = """
@@ -82,3 +84,28 @@ def test_filters_of_a_wrong_type_are_refused(filters: object) -> None:
     """At once, in words."""
     with pytest.raises(TypeError, match="filters must be the path of a file"):
         Agent(TelemetryCollector(), path="fog/0", filters=filters)  # type: ignore[arg-type]
+
+
+def test_a_series_is_judged_once_whatever_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rule is evaluated for a sample: only where a series is first met."""
+    judged: list[str] = []
+    decide = Filters.decide
+
+    def counted(filters: Filters, labels: dict[str, str]) -> Decision:
+        judged.append(labels["path"])
+        return decide(filters, labels)
+
+    monkeypatch.setattr(Filters, "decide", counted)
+    node = Node(
+        {
+            AGGREGATE_KEY: [{"match": "http_*", "without": ["path"]}],
+            RELABEL_KEY: [{"source_labels": ["path"], "regex": "/d", "action": "drop"}],
+        }
+    )
+    requests = node.collector.register_counter("http_requests_total", "Requests", ["path"])
+    for paths in (["/a", "/b", "/d"], ["/a", "/b", "/d"], ["/a", "/c", "/d"], ["/a"]):
+        for path in paths:
+            requests.labels(path).increment()
+        node.send(keyframe=path == "/d")
+    assert sorted(judged) == ["/a", "/b", "/c", "/d"]
+    assert named(node.totals(), "http_requests_total") == {(): 7}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -116,6 +117,31 @@ def test_nothing_is_accepted_that_nobody_reads_at_a_stop(unix: Address) -> None:
                 sent += 1
             stopping.join()
         assert len(taken) == sent
+
+
+class LateSender(DatagramReader[bytes]):
+    """Has somebody send at the last moment: all was read, and the socket is still open."""
+
+    refused: int | None = None
+
+    def _note_dropped(self, sock: socket.socket) -> None:
+        with client(self.address) as late:
+            late.send(b"late")
+            self.refused = late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        super()._note_dropped(sock)
+
+
+def test_nothing_over_udp_is_accepted_that_nobody_reads_at_a_stop() -> None:
+    """A sender is refused from one datagram on: sent = handed on + dropped. What was sent before is read."""
+    taken: list[bytes] = []
+    reader = LateSender("test", LOOPBACK, receive, taken.extend, bool)
+    reader.start()
+    with client(reader.address) as sock:
+        for _ in range(100):
+            sock.send(b"x")
+        reader.stop()
+    assert reader.refused == errno.ECONNREFUSED
+    assert taken == [b"x"] * 100
 
 
 def test_of_two_that_begin_at_once_one_receives(unix: Address) -> None:
