@@ -8,7 +8,8 @@ import sys
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
+
+from tests.workers import ByFileAndHouse
 
 # In the background of a shell and under nohup these are ignored, and every child of a test would inherit that.
 for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -38,15 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         subprocess.run([sys.executable, "-c", _COMPILE], check=False)
 
 
-class ByFileAndHouse(LoadFileScheduling):  # type: ignore[misc]
-    """Hands out whole files, and the guards of the house as one: they read the same syntax trees."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return "tests/house" if file.startswith("tests/house/") else file
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFileAndHouse | None:
     """Choose who hands out the tests of a run by files."""
     return ByFileAndHouse(config, log) if config.getvalue("dist") == "loadfile" else None
