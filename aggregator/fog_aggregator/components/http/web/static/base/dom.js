@@ -76,6 +76,9 @@ export function card(title, { note = "", end = [], className = "", label = title
 /** Heads of columns: "#" is one of numbers, "-" one that a phone leaves out, "~" one that needs a wide window. @param {string[]} names */
 export const heads = (names) => names.map((name) => h("th", { scope: "col", class: `${name.includes("#") ? "number" : ""} ${{ "-": "wide", "~": "roomy" }[name[0]] ?? ""}` }, name.replace(/^[-~]?#?/, "")));
 
+/** A table that scrolls sideways where it must. @param {string[]} names heads of its columns @param {HTMLElement} body */
+export const table = (names, body) => h("div.scroll", h("table", h("thead", h("tr", heads(names))), body));
+
 /** A key to press, as it is shown. */
 export const key = (name) => h("kbd", name);
 

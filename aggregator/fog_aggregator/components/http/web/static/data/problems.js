@@ -3,11 +3,11 @@ import { count, many } from "../base/numbers.js";
 import { isUnder } from "../base/paths.js";
 
 const OF_NODES = {
-  departed: { title: (number) => `${many(number, "node")} departed`, severity: "warning", text: "Not heard for an hour. Their counts stay in the totals." },
-  stale: { title: (number) => `${many(number, "node")} stale`, severity: "warning", text: "Their gauges are out of every rollup, their counts stay." },
-  missing: { title: (number) => `${many(number, "node")} missing`, severity: "warning", text: "Expected, and never heard." },
-  unread: { title: (number) => `${many(number, "node")} unread`, severity: "warning", text: "Below a branch whose aggregator sends nothing: in no total." },
-  quarantined: { title: (number) => `${many(number, "node")} in quarantine`, severity: "note", text: "Taken out of all totals by an operator." },
+  departed: "Not heard for an hour. Their counts stay in the totals.",
+  stale: "Their gauges are out of every rollup, their counts stay.",
+  missing: "Expected, and never heard.",
+  unread: "Below a branch whose aggregator sends nothing: in no total.",
+  quarantined: "Taken out of all totals by an operator.",
 };
 const RANK = ["critical", "warning", "note"];
 
@@ -63,12 +63,13 @@ export function readAlerts(answer) {
 
 /** One line for all nodes of a state that no firing line is about. */
 function ofNodes({ state, groups, left_out: leftOut }, firing) {
-  const about = OF_NODES[state];
-  if (!about) return [];
+  const text = OF_NODES[state];
+  if (!text) return [];
+  const isOrdered = state === "quarantined";
   const own = groups.filter(({ path }) => !firing.some((problem) => problem.path && isUnder(path, problem.path)));
   if (!own.length) return [];
   const number = own.reduce((sum, { nodes }) => sum + nodes, 0);
   const [largest] = own;
   const since = Math.min(...own.map(({ first }) => first || Infinity));
-  return [{ id: `nodes@${state}`, title: about.title(number), path: largest.path, paths: own.map(({ path }) => path), more: own.length - 1 + (leftOut ?? 0), start: Number.isFinite(since) ? since : null, severity: about.severity, text: about.text, alert: "", query: "", state }];
+  return [{ id: `nodes@${state}`, title: `${many(number, "node")} ${isOrdered ? "in quarantine" : state}`, path: largest.path, paths: own.map(({ path }) => path), more: own.length - 1 + (leftOut ?? 0), start: Number.isFinite(since) ? since : null, severity: isOrdered ? "note" : "warning", text, alert: "", query: "", state }];
 }

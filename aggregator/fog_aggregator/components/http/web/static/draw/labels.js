@@ -1,6 +1,6 @@
 // What is written on the map: a place's name where all of it fits, its count, and a square where a place with children is a node itself.
 import { count } from "../base/numbers.js";
-import { colours } from "./colours.js";
+import { colours, fillOf } from "./colours.js";
 import { rows } from "./icicle.js";
 
 const ROOM = 12;
@@ -71,7 +71,7 @@ function text(pen, words, x, y, edged) {
 
 function square(pen, tree, view, place, { x, wide, top }) {
   const state = tree.stateOf(place);
-  pen.fillStyle = state === "live" || state === "ended" ? colours().ink3 : colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink", quarantined: "quarantined" }[state]];
+  pen.fillStyle = state === "live" || state === "ended" ? colours().ink3 : fillOf(state);
   if (view.turned) pen.fillRect(top + 5, x + wide - 11, 7, 7);
   else pen.fillRect(x + wide - 13, top + 6, 7, 7);
 }

@@ -133,7 +133,6 @@ export function byRatio(means) {
       return of(found);
     },
     ink: () => colours().ink,
-    ratios,
   };
 }
 

@@ -1,5 +1,5 @@
 // What changed: metrics by the size of their change, and which part of the tree it comes from.
-import { card, h, heads } from "../base/dom.js";
+import { card, h, table } from "../base/dom.js";
 import { change, figure, share, span, unitOf } from "../base/numbers.js";
 import { lastOf } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -24,14 +24,7 @@ export function changesCard({ route, answer, sparks, colour, error }) {
     error,
     answer?.note ? h("p.body.note", answer.note) : null,
     changes.length
-      ? h(
-          "div.scroll",
-          h(
-            "table",
-            h("thead", h("tr", heads(["metric", "last hour", "#now", "#1 h ago", "#change", "-where"]))),
-            h("tbody", changes.map((one) => row(one, { route, sparks, colour }))),
-          ),
-        )
+      ? table(["metric", "last hour", "#now", "#1 h ago", "#change", "-where"], h("tbody", changes.map((one) => row(one, { route, sparks, colour }))))
       : !error && !answer?.note && h("p.body.note", answer ? "No metric of this place has changed." : "asking …"),
   );
 }

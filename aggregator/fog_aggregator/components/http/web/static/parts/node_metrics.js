@@ -1,5 +1,5 @@
 // The series of a node: an hour of each, and its value now.
-import { card, h, heads, key, put } from "../base/dom.js";
+import { card, h, key, put, table } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { ask, ranges } from "../data/api.js";
@@ -35,7 +35,7 @@ export class NodeMetrics {
     this.element = card(
       "Metrics",
       { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },
-      h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "last hour", "#now", "#× siblings", "-#× all nodes", "-range or total"]))), this.body)),
+      table(["metric", "last hour", "#now", "#× siblings", "-#× all nodes", "-range or total"], this.body),
       this.note,
     );
   }

@@ -1,5 +1,5 @@
 // Alerts at and under a place: firing, pending, silenced, resolved; one line for one cause, with what to do.
-import { card, h, heads, put } from "../base/dom.js";
+import { card, h, put, table } from "../base/dom.js";
 import { clock, count, full, many, span } from "../base/numbers.js";
 import { after, isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -69,7 +69,7 @@ export class Alerts {
     return card(
       name,
       { note: h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), end: [name === "Silenced" && h("span.label", "come back by themselves; none without an end"), buttons] },
-      h("div.scroll", h("table", h("thead", h("tr", heads(["alert", "place", "-value and bound", "-last 6 h", "#since", "-#"]))), h("tbody", shown.map((one) => this._rows(one, name))))),
+      table(["alert", "place", "-value and bound", "-last 6 h", "#since", "-#"], h("tbody", shown.map((one) => this._rows(one, name)))),
     );
   }
 

@@ -73,6 +73,7 @@ export class Branch {
     const { signal } = this.abort;
     this.window = spanOf(page.route, page.now());
     if (!all && !this.window.live) return; // the past stays as it is
+    this.children.show(page.fleet.tree); // how many there are says what is asked for
     this.charts.prepare();
     await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
     this.update();
@@ -106,7 +107,7 @@ export class Branch {
   /** How long ago the live node of each child that is silent longest was heard. */
   async _oldest(signal) {
     const { children } = this;
-    if (children.rows.length > MOST_LINES) return;
+    if (children.rows.length > MOST_LINES || !this.nodes?.live) return;
     const answer = await ask("api/tree", { path: this.path, depth: 1 }, { signal }).catch(() => null);
     if (!answer) return;
     children.oldest = new Map(answer.children.map(({ path, oldest_frame_age_seconds: age }) => [path, age]));

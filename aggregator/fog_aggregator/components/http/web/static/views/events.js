@@ -1,5 +1,5 @@
 // Events of a place over time: bars by name, chips, folded runs with labels and metadata.
-import { card, h, heads, key, put } from "../base/dom.js";
+import { card, h, key, put, table } from "../base/dom.js";
 import { clock, count, full } from "../base/numbers.js";
 import { after, common, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
@@ -30,7 +30,7 @@ export class Events {
     this.element = h(
       "div.stack",
       h("section.card", { "aria-label": "Events over time" }, this.head, h("div.body", this.canvas), this.chips),
-      card("Events", { note: "runs of the same name and place are folded", end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, h("div.scroll", h("table", h("thead", h("tr", heads(["time", "event", "place", "-#value", "-labels", "-metadata"]))), this.body)), this.rest),
+      card("Events", { note: "runs of the same name and place are folded", end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, table(["time", "event", "place", "-#value", "-labels", "-metadata"], this.body), this.rest),
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);

@@ -1,5 +1,5 @@
 // The families of the fleet: what they are, how many series, how fast they count, which places are unlike. A click colours the map.
-import { card, h, heads, key, put } from "../base/dom.js";
+import { card, h, key, put, table } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
 import { after, matcher, shortened } from "../base/paths.js";
@@ -27,7 +27,7 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "-type", "-unit", "#series", "#rate", "-help", "unlike"]))), this.body)), this.rest),
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), table(["metric", "-type", "-unit", "#series", "#rate", "-help", "unlike"], this.body), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
     this._compare();
