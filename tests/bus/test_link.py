@@ -29,6 +29,10 @@ def error(code: int, text: str) -> bytes:
     ("answer", "expected"),
     [
         (b'{"stream":"S","seq":7}', Publish(Outcome.ACKED, stream="S", seq=7)),
+        (b'{"stream":"S", "seq":7}', Publish(Outcome.ACKED, stream="S", seq=7)),
+        (b'{"stream":"\\u0053","seq":7}', Publish(Outcome.ACKED, stream="S", seq=7)),
+        (b'{"stream":"S","seq":07}', Refusal.OTHER),
+        (b'{"stream":"S","seq":7}x', Refusal.OTHER),
         (b'{"stream":"S","seq":7,"domain":"d","duplicate":true}', Publish(Outcome.ACKED, stream="S", seq=7)),
         (error(10077, "maximum bytes exceeded"), Refusal.FULL),
         (error(10077, "maximum messages per subject exceeded"), Refusal.FULL),
@@ -62,6 +66,46 @@ async def test_an_acknowledged_publish(fog_nats: NatsServer) -> None:
         assert sorted(result.seq for result in results) == list(range(1, 51))
         stored = await JetStream(link).call("STREAM.MSG.GET.FRAMES", {"seq": 1})
         assert "hdrs" not in stored["message"]
+
+
+async def test_messages_of_one_turn_leave_together(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one write, though each is published by itself; one after the other they are written one by one."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        written: list[bytes] = []
+        write = asyncio.StreamWriter.write
+
+        def counted(writer: asyncio.StreamWriter, data: bytes) -> None:
+            written.append(data)
+            write(writer, data)
+
+        monkeypatch.setattr(asyncio.StreamWriter, "write", counted)
+        await asyncio.gather(*(link.publish("s.a", b"together", LONG) for _ in range(20)))
+        assert [data.count(b"together") for data in written if b"PUB s.a " in data] == [20]
+        written.clear()
+        for _ in range(3):
+            await link.publish("s.a", b"alone", LONG)
+        assert [data.count(b"alone") for data in written if b"PUB s.a " in data] == [1, 1, 1]
+
+
+async def test_a_socket_that_is_full_is_waited_for(fog_nats: NatsServer) -> None:
+    """What no longer fits waits in nats-py's own way, behind what was there, and arrives once the peer reads."""
+    async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, connected(proxy.url) as link:
+        await make_stream(link)
+        proxy.impose(up=HELD)
+        client = link.connection.client
+        assert client is not None
+        writer = client._transport._io_writer  # type: ignore[union-attr] # noqa: SLF001 - of nats-py
+        held = []
+        while not writer.transport.get_write_buffer_size():
+            held.append(asyncio.create_task(link.publish("s.a", b"x" * 900_000, LONG)))
+            await asyncio.sleep(0.01)
+        held += [asyncio.create_task(link.publish("s.a", b"last", LONG)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert client.pending_data_size
+        proxy.impose(up=CLEAR)
+        seqs = [(await one).seq for one in held]
+        assert seqs == list(range(1, len(held) + 1))
 
 
 async def test_a_link_on_a_connection_that_is_there_already(fog_nats: NatsServer) -> None:

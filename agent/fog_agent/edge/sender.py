@@ -10,7 +10,7 @@ from typing import Final
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import FIRST_RETRY
 from fog_agent.edge.driving.calls import Next, PublisherCalls, Refresh, publisher_of
-from fog_agent.edge.driving.news import News
+from fog_agent.edge.driving.news import News, State
 from fog_agent.edge.driving.worker import InPlace, Worker
 from fog_bus.ports import Bus
 
@@ -48,9 +48,9 @@ class Sender:
         """Encode and send until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
-            group.create_task(self._send(self._subject, self._calls.next_frame))
+            group.create_task(self._send(self._subject, self._calls.next_frame, lambda: self._calls.frame_at))
             if self._events is not None:
-                group.create_task(self._send(self._events, self._calls.next_events))
+                group.create_task(self._send(self._events, self._calls.next_events, lambda: self._calls.events_at))
 
     def requested(self, _subject: str, data: bytes) -> None:
         """Pass a request for a keyframe on, if `data` is one. Never raises."""
@@ -77,19 +77,19 @@ class Sender:
 
     async def _tick(self) -> None:
         while True:
-            await self._news.wait(self._publisher.tick_at)
+            at = self._publisher.tick_at
+            await self._news.wait(at, lambda: self._publisher.tick_at, at)
             if self._clock() >= self._publisher.tick_at:
                 await self._worker.begin(self._calls.tick)
                 self._news.tell()
 
-    async def _send(self, subject: str, next_frame: Next) -> None:
+    async def _send(self, subject: str, next_frame: Next, state: State) -> None:
         while True:
             await self._bus.connected(None)
-            news = self._news.next
             frame, due = await self._worker.begin(partial(next_frame, self._bus.max_payload))
             if frame is None:
                 connected = self._bus.max_payload is not None  # it may just have ended, and nobody was told
-                await self._news.wait(due if connected else self._clock() + FIRST_RETRY, news)
+                await self._news.wait(due if connected else self._clock() + FIRST_RETRY, state, due)
                 continue
             answer = await self._bus.publish(subject, frame.data, ACK_SECONDS)
             await self._worker.begin(partial(self._calls.answered, frame, answer))

@@ -145,6 +145,7 @@ class Client(nats.aio.client.Client):
         self.on_end: Callable[[], None] = lambda: None
         self._ps: _Parser = _Parser(self)
         self._headers: dict[bytes, dict[str, str]] = {}
+        self._writes_soon = False
 
     def disown(self) -> None:
         """In a forked child, whose parent has the connection: let nothing that is done to it here reach the parent's.
@@ -245,6 +246,26 @@ class Client(nats.aio.client.Client):
         self._pongs.append(future or asyncio.get_running_loop().create_future())
         await self._send_command(PING_PROTO)
         await self._flush_pending()
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:  # noqa: FBT001, FBT002 — nats-py's signature
+        """Write once for all commands of this turn of the loop, without nats-py's queue and task.
+
+        These have what is left to do: to wait until the socket takes more, and whatever is no TCP.
+        """
+        writer = getattr(self._transport, "_io_writer", None)
+        if force_flush or writer is None or not self.is_connected or writer.transport.get_write_buffer_size():
+            return await super()._flush_pending(force_flush)
+        if not self._writes_soon:
+            self._writes_soon = True
+            asyncio.get_running_loop().call_soon(self._write, writer)
+        return None
+
+    def _write(self, writer: asyncio.StreamWriter) -> None:
+        self._writes_soon = False
+        if self._pending_data_size > 0:
+            writer.write(b"".join(self._pending))
+            self._pending = []
+            self._pending_data_size = 0
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         """Headers that cannot be read are none: an exception here ends nats-py's reading without a word.

@@ -14,11 +14,15 @@ TYPE: Final = MetricType.GAUGE
 VALUES: Final = (int, float)
 
 _BIGGEST: Final = 2**63
+_DOUBLES: Final = {float}
 
 
 def fill(frame: Frame, rows: Sequence[Numbered], _: bool) -> None:  # noqa: FBT001 - a `Fill`
     """Pack the values."""
-    frame.gauges = Numbers(packed_ids(rows), pack_numbers([_number(series.fresh) for series in rows]))
+    values = [series.fresh for series in rows]
+    if set(map(type, values)) != _DOUBLES:  # as they mostly are
+        values = [_number(value) for value in values]
+    frame.gauges = Numbers(packed_ids(rows), pack_numbers(values))
 
 
 def _number(value: float) -> float:

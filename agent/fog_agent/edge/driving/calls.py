@@ -38,30 +38,40 @@ class PublisherCalls:
         publisher: decides.
         clock: monotonic seconds.
         refresh: called before series are read.
+
+    Attributes:
+        frame_at: what the publisher said after the last call: when it may have a frame.
+        events_at: the same of events.
     """
 
     def __init__(self, publisher: Publisher, clock: Callable[[], float], refresh: Refresh) -> None:
         self._publisher = publisher
         self._clock = clock
         self._refresh = refresh
+        self.frame_at, self.events_at = publisher.frame_at, publisher.events_at
 
     def tick(self) -> None:
         """End an interval, if it is over: the end may have begun since somebody looked."""
         if self._clock() >= self._publisher.tick_at:
             self._refresh(None)
             self._publisher.tick(self._clock())
+            self._note()
 
     def next_frame(self, max_payload: int | None) -> tuple[Frame | None, float]:
         """Return the next frame to send, or None, and when there may be another one."""
         now, publisher = self._clock(), self._publisher
         publisher.connection(max_payload, now)
-        return publisher.next_frame(now), publisher.frame_at
+        frame = publisher.next_frame(now)
+        self._note()
+        return frame, self.frame_at
 
     def next_events(self, max_payload: int | None) -> tuple[Frame | None, float]:
         """Return the next frame of events, as `next_frame` does."""
         now, publisher = self._clock(), self._publisher
         publisher.connection(max_payload, now)
-        return publisher.next_events(now), publisher.events_at
+        frame = publisher.next_events(now)
+        self._note()
+        return frame, self.events_at
 
     def requested(self, data: bytes) -> None:
         """Answer a request for a keyframe, if it is one."""
@@ -69,6 +79,7 @@ class PublisherCalls:
             self._publisher.requested(decode_request(data), self._clock())
         except FrameError as error:
             LOGGER.debug("not a request: %s", error)
+        self._note()
 
     def answered(self, frame: Frame, answer: Publish) -> None:
         """Take note of what became of a frame."""
@@ -76,11 +87,14 @@ class PublisherCalls:
             self._publisher.acknowledged(frame, self._clock())
         else:
             self._publisher.refused(frame, answer, self._clock())
+        self._note()
 
     def flush(self, deadline: float) -> Flush:
         """Encode what was counted until now."""
         self._refresh(deadline * PART_OF_DEADLINE)
-        return self._publisher.flush(self._clock())
+        flush = self._publisher.flush(self._clock())
+        self._note()
+        return flush
 
     def flushed(self, flush: Flush) -> bool | None:
         """Tell whether it is acknowledged; None while it may come to be."""
@@ -91,9 +105,14 @@ class PublisherCalls:
         self._publisher.connection(max_payload, self._clock())
         self._refresh(max(0.0, end - self._clock()) * PART_OF_DEADLINE)
         self._publisher.finish(self._clock(), end - self._clock())
+        self._note()
 
     def finished(self) -> bool | None:
         """Tell whether all is acknowledged; None while it may come to be."""
         if self._publisher.failed:
             return False
         return self._publisher.idle or None
+
+    def _note(self) -> None:
+        """Take note of both moments, for other threads: they may not ask while a call is under way."""
+        self.frame_at, self.events_at = self._publisher.frame_at, self._publisher.events_at

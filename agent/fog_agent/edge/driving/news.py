@@ -1,43 +1,26 @@
-"""Let several tasks of one event loop wait until anything has happened, or a moment has come."""
+"""Let several tasks of one event loop wait until what each of them goes by is another, or a moment has come."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeAlias
+
+State: TypeAlias = Callable[[], float]
+"""Tells the one number that a task goes by, such as the moment at which it has something to do."""
 
 
-class Next:
-    """The next news. Waiting for it takes a future and a timer, and never cancels the task that waits."""
+class _Waiter(NamedTuple):
+    """A task that waits. Waking it takes a future, and never cancels it."""
 
-    def __init__(self) -> None:
-        self._came = False
-        self._waiters: set[asyncio.Future[None]] = set()
-
-    def come(self) -> None:
-        """Wake every task that waits for it, and let nobody wait for it any more."""
-        self._came = True
-        for waiter in self._waiters:
-            _wake(waiter)
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until it has come, at most so many seconds; infinity is for ever."""
-        if self._came:
-            return
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        timer = None if seconds == math.inf else loop.call_later(seconds, _wake, waiter)
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
-            if timer is not None:
-                timer.cancel()
+    future: asyncio.Future[None]
+    state: State
+    known: float
 
 
 class News:
-    """Wake tasks that wait. A task looks at the state before each wait: news between two waits wakes nobody.
+    """Wake the tasks that have a reason to go on: the others would look, and wait again, several times a frame.
 
     Args:
         clock: monotonic seconds.
@@ -45,33 +28,42 @@ class News:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._next = Next()
-
-    @property
-    def next(self) -> Next:
-        """The next news: whoever looks at the state over an `await` takes it before, so that none is missed."""
-        return self._next
+        self._told = 0
+        self._waiters: set[_Waiter] = set()
 
     def tell(self) -> None:
-        """Wake every task that waits now."""
-        news, self._next = self._next, Next()
-        news.come()
+        """Wake every task whose number is another than the one that it knows; called after whatever may change one."""
+        self._told += 1
+        for waiter in self._waiters:
+            if waiter.state() != waiter.known:
+                _wake(waiter.future)
 
-    async def wait(self, until: float, news: Next | None = None) -> None:
-        """Wait until something happens (or `news`, which may have), at most until then; infinity is for ever."""
-        await (news or self._next).wait(max(0.0, until - self._clock()))
+    async def wait(self, until: float, state: State, known: float) -> None:
+        """Wait until `state` tells another number than `known`, at most until then; infinity is for ever."""
+        if state() != known:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(loop.create_future(), state, known)
+        timer = None if until == math.inf else loop.call_later(max(0.0, until - self._clock()), _wake, waiter.future)
+        self._waiters.add(waiter)
+        try:
+            await waiter.future
+        finally:
+            self._waiters.discard(waiter)
+            if timer is not None:
+                timer.cancel()
 
     async def verdict(self, ask: Callable[[], Awaitable[bool | None]], end: float) -> bool:
         """Tell everybody, and ask after all news until there is a verdict that is not None; at `end` it is False."""
         self.tell()
         while True:
-            news = self._next
+            known = self._told
             answer = await ask()
             if answer is not None or self._clock() >= end:
                 return bool(answer)
-            await self.wait(end, news)
+            await self.wait(end, lambda: self._told, known)
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

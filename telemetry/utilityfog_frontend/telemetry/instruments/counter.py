@@ -87,8 +87,9 @@ class CounterSeries(Series):
                     self._ones_seen = ones + 1  # type: ignore[operator]
                     break
             self._total = total
-            gate.dropped += dropped
-            del pending[:size]
+            if size:
+                gate.dropped += dropped
+                del pending[:size]
             return total
         finally:
             gate.flushing = False
