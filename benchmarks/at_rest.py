@@ -26,7 +26,8 @@ from fog_aggregator.core.checkpoint import take_image
 from fog_aggregator.core.checkpoint_keeper import SavingBudget
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
-from fog_aggregator.query.selection import Selection
+from fog_aggregator.query.selection import Grouping, Selection
+from fog_schema.frames import Frame
 
 
 async def measure_checkpoints(network: NetworkCollector) -> None:
@@ -47,10 +48,16 @@ async def measure_checkpoints(network: NetworkCollector) -> None:
         print(f"| {name}: {pause:.0f} | {size * 86400 / period / 1e9:.0f} GB | {cpu / period:.1%} | {period:.0f} s |")
 
 
+def a_node(version: str) -> Frame:
+    """Return the keyframe of a node with 100 counters in two families."""
+    return node_frame(90, 0, 0, version, errors=10)
+
+
 def measure_questions(network: NetworkCollector) -> None:
     """Print what questions about one node cost beside those about all, as they are, and after a node came."""
     watch, paths, newcomers = Watch(network), network.paths(), count()
-    frame, others = node_frame(100, 0, 0, "1.0"), iter(paths[1:])
+    frame, others = a_node("1.0"), iter(paths[1:])
+    family = Selection(names=frozenset({"errors_total"}))
 
     def look(ask: Callable[[], object], *, came: bool) -> tuple[float, float]:
         def come() -> None:
@@ -66,6 +73,8 @@ def measure_questions(network: NetworkCollector) -> None:
         ("/metrics", whole),
         ("?node=, each time another", lambda: network.collect(Selection(next(others), own=True))),
         ("?path= of a node", lambda: network.collect(Selection(paths[-1]))),
+        ("one family", lambda: network.collect(family)),
+        ("one family, by branch", lambda: network.collect(family, Grouping(1))),
         ("explain", lambda: network.explain(next(others), "work_total")),
     ]
     print("\n| question | ms | held ms | one came ms | held ms | of /metrics |\n|---|---|---|---|---|---|")
@@ -83,8 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What an aggregator costs at rest.")
     parser.add_argument("--nodes", type=int, default=100_000)
     nodes = parser.parse_args().nodes
-    network = fleet(nodes, [node_frame(100, 0, 0, version) for version in ("1.0", "1.1", "2.0")])
-    print(f"{nodes:,} nodes x 100 counters\n")
+    network = fleet(nodes, [a_node(version) for version in ("1.0", "1.1", "2.0")])
+    print(f"{nodes:,} nodes x 100 counters, 10 of them a family\n")
     asyncio.run(measure_checkpoints(network))
     measure_questions(network)
 

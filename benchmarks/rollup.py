@@ -66,12 +66,15 @@ def tree(nodes: int) -> list[Path]:
     return paths[:nodes]
 
 
-def node_frame(counters: int, gauges: int, histograms: int, version: str) -> Frame:
-    """Return a keyframe of a node that has so much."""
+def node_frame(counters: int, gauges: int, histograms: int, version: str, *, errors: int = 0) -> Frame:
+    """Return a keyframe of a node that has so much; `errors` are the counters of another family."""
     collector = TelemetryCollector(self_metrics=False)
     labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
     for kind in range(counters):
         labelled.labels(f"kind-{kind}").increment(1_000 + kind)
+    failed = collector.register_counter("errors_total", "Errors", ["kind"]) if errors else None
+    for kind in range(errors):
+        failed.labels(f"kind-{kind}").increment(kind)
     for number in range(gauges):
         collector.register_gauge(f"level_{number}", "Level").set(number + 0.5)
     for number in range(histograms):

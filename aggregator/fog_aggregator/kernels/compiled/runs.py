@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from fog_aggregator.kernels.compiled.compiler import compiled
 from fog_aggregator.kernels.ports import Int64s
+
+_SHORT: Final = 32
+"""So many slots of a run, as of one family, are added slot by slot for neighbouring runs of a group: a sum stays in a
+register, and the processor fetches the slots of many runs at once."""
+_BLOCK: Final = 128
+"""So many runs at a time, whose slots stay near."""
 
 
 @compiled("boolean(int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1])")
@@ -22,10 +30,25 @@ def add_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: 
         sums: the sums by cell.
     """
     passed = np.int64(0)
-    for run in range(len(runs)):
+    run = 0
+    while run < len(runs):
         slot, cell, way = runs[run, 0], runs[run, 1], runs[run, 2]
         first, size = ways[way, 0], ways[way, 1]
-        if ways[way, 2]:
+        end = run + 1
+        if size <= _SHORT:
+            last = min(len(runs), run + _BLOCK)
+            while end < last and runs[end, 1] == cell and runs[end, 2] == way:
+                end += 1
+        if end - run > 1:
+            for at in range(first, first + size):
+                total = sums[cell + entries[at, 1]]
+                for one in range(run, end):
+                    value = values[runs[one, 0] + entries[at, 0]]
+                    after = total + value
+                    passed |= (total ^ after) & (value ^ after)
+                    total = after
+                sums[cell + entries[at, 1]] = total
+        elif ways[way, 2]:
             for at in range(size):
                 before, value = sums[cell + at], values[slot + at]
                 after = before + value
@@ -37,6 +60,7 @@ def add_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: 
                 after = before + value
                 passed |= (before ^ after) & (value ^ after)
                 sums[cell + entries[at, 1]] = after
+        run = end
     return np.bool_(passed >= 0)
 
 
