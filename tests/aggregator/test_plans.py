@@ -233,6 +233,30 @@ def test_a_sum_that_passes_the_most_is_told(table: Table, group_of: list[int], d
         assert max(map(abs, table.values[plan.slots].tolist())) > 100
 
 
+@pytest.mark.parametrize("size", [1, 3, 32, 33])
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_many_runs_of_one_group_are_added_as_each_alone(size: int, *, side_by_side: bool) -> None:
+    """Short runs are added slot by slot, many runs at once: of 300 there is a block that is full, and a rest."""
+    if KERNELS is None:
+        pytest.skip("numba is not installed")
+    rng = np.random.default_rng(size)
+    values = rng.integers(-1_000, 1_000, 300 * 40)
+    offset = np.arange(size) if side_by_side else rng.permutation(40)[:size]
+    place = np.arange(size) if side_by_side else rng.permutation(40)[:size]
+    group = np.repeat([0, 1, 0], [290, 3, 7]) * 40
+    runs = np.column_stack((rng.permutation(300) * 40, group, np.zeros(300, np.int64)))
+    ways, entries = np.array([[0, size, side_by_side]]), np.column_stack((offset, place))
+    sums = np.zeros(80, np.int64)
+    assert KERNELS.add_runs(values, runs, ways, entries, sums)
+    expected = np.zeros(80, np.int64)
+    for start, cell, _ in runs:
+        expected[cell + place] += values[start + offset]
+    assert sums.tolist() == expected.tolist()
+    values[runs[-1, 0] + offset[-1]] = 2**63 - 1
+    sums[place[-1]] = 1_000_000
+    assert not KERNELS.add_runs(values, runs, ways, entries, sums)
+
+
 @given(tables(), st.lists(st.integers(0, GROUPS - 1), min_size=EPOCHS, max_size=EPOCHS))
 def test_a_grid_has_the_columns_of_its_plan(table: Table, group_of: list[int]) -> None:
     """Where all groups have all series, samples are made when they are read: they are those of the cells."""
