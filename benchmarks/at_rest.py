@@ -60,12 +60,13 @@ def measure_questions(network: NetworkCollector) -> None:
     family = Selection(names=frozenset({"errors_total"}))
 
     def look(ask: Callable[[], object], *, came: bool) -> tuple[float, float]:
-        def come() -> None:
+        def once() -> tuple[float, float]:
             if came:
                 network.fleet.apply(("fog", "new", str(next(newcomers))), frame, NOW)
             watch.longest = 0.0
+            return timed(ask), watch.longest * 1e3
 
-        return min((timed(ask), watch.longest * 1e3) for _ in range(ROUNDS) for _ in [come()])
+        return min(once() for _ in range(ROUNDS))
 
     whole: Callable[[], object] = network.collect
     look(whole, came=False)

@@ -84,6 +84,7 @@ BUDGETS: Final = (
     _at_most("root `/metrics` at 100,000 nodes, after a node came", "one /metrics, one came", 60, "{:.0f} ms", AT_REST),
     _at_most("explain at 100,000 nodes", "one explain", 5, "{:.1f} ms", AT_REST),
     _at_most("`?node=` at 100,000 nodes", "one ?node=, each time another", 5, "{:.1f} ms", AT_REST),
+    _at_most("one family at 100,000 nodes", "one one family", 5, "{:.1f} ms", AT_REST),
     _at_most("all tiers beside one flat aggregator, 600 nodes", "tiers 600", 1.2, "{:.2f}x", TIERS),
     _at_most("all tiers beside one flat aggregator, 6,000 nodes", "tiers 6000", 1.2, "{:.2f}x", TIERS),
 )

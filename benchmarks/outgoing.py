@@ -68,7 +68,8 @@ def library_message(items: list[Item], moment: Moment) -> bytes:
         point.start_time_unix_nano = start * 1_000_000
         for name, text in item.labels:
             point.attributes.add(key=name).value.string_value = text
-    return request.SerializeToString()
+    data: bytes = request.SerializeToString()
+    return data
 
 
 def measure_encoder(encoder: Encoder, items: list[Item], moment: Moment) -> dict[str, float]:

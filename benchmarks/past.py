@@ -61,7 +61,7 @@ class Node:
         if not writer.keyframe_due:
             frame = writer.encode_delta(now, 1_000_000)
             return [frame.data] if frame is not None else []
-        found = []
+        found: list[bytes] = []
         while not found or writer.within_keyframe:
             found.append(writer.encode_part(now, 1_000_000).data)
         return found

@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -179,7 +180,7 @@ def compare(query: str, ours: str, theirs: str) -> str:
     assert query.startswith("topk") or counts[0] == counts[1], query
     cells = []
     for path, moment in (("query_range", ranged), ("query", {"time": str(end / 1000)})):
-        mine, other = (best(lambda url=url: ask(url, path, query=query, **moment)) for url in (ours, theirs))  # noqa: B023
+        mine, other = (best(partial(ask, url, path, query=query, **moment)) for url in (ours, theirs))
         cells.append(f"{mine:8.1f} {other:8.1f} {mine / other:6.2f}")
     return f"{query:116} {' '.join(cells)}"
 

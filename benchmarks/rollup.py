@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from itertools import count as counting
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import numpy as np
@@ -35,7 +35,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as latest_o
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.server import WebServer
-from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.components.http.status import Status, StreamStatus
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.kernels.choice import Choice
@@ -72,9 +72,10 @@ def node_frame(counters: int, gauges: int, histograms: int, version: str, *, err
     labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
     for kind in range(counters):
         labelled.labels(f"kind-{kind}").increment(1_000 + kind)
-    failed = collector.register_counter("errors_total", "Errors", ["kind"]) if errors else None
-    for kind in range(errors):
-        failed.labels(f"kind-{kind}").increment(kind)
+    if errors:
+        failed = collector.register_counter("errors_total", "Errors", ["kind"], max_children=errors + 1)
+        for kind in range(errors):
+            failed.labels(f"kind-{kind}").increment(kind)
     for number in range(gauges):
         collector.register_gauge(f"level_{number}", "Level").set(number + 0.5)
     for number in range(histograms):
@@ -131,18 +132,19 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
         watch.longest = 0.0
         return timed(lambda: network.collect(grouping=grouping)), watch.longest * 1e3
 
-    def come() -> None:
+    def come_and_look(*groupings: Grouping) -> list[tuple[float, float]]:
         network.fleet.apply(next(newcomers), frame, NOW)
+        return [look(grouping) for grouping in groupings]
 
     print("| level | groups | cold ms | held ms | one came ms | held ms | warm ms | held ms |")
     print("|---|---|---|---|---|---|---|---|")
     for level, grouping in enumerate(groupings):
         cold = look(grouping)
-        came = min(look(grouping) for _ in range(ROUNDS) for _ in [come()])
+        came = min(come_and_look(grouping)[0] for _ in range(ROUNDS))
         warm = min(look(grouping) for _ in range(ROUNDS))
         figures = " | ".join(f"{took:.0f} | {held:.0f}" for took, held in (cold, came, warm))
         print(f"| {level} | {len(network.coverage(grouping=grouping).paths):,} | {figures} |")
-    came_all = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS) for _ in [come()])
+    came_all = min(sum(took for took, _ in come_and_look(*groupings)) for _ in range(ROUNDS))
     whole = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS))
     note("levels came ms", came_all)
     note("levels GB", peak())
@@ -153,7 +155,7 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
 def measure_groupings(network: NetworkCollector, frame: Frame) -> None:
     """Print the cost of sums by labels, by information and of a name, beside a level with as many cells or more."""
     newcomers = (("fog", "newer", str(number)) for number in counting())
-    views = [
+    views: list[tuple[str, Selection, Grouping]] = [
         ("level=0", Selection(), Grouping(0)),
         ("by=kind", Selection(), Grouping(by=("kind",))),
         ("by=none", Selection(), Grouping(by=("none",))),
@@ -164,16 +166,16 @@ def measure_groupings(network: NetworkCollector, frame: Frame) -> None:
         ("name=work_total", Selection(names=frozenset({"work_total"})), TOGETHER),
     ]
     print("\n| view | samples | cold ms | one came ms | warm ms |\n|---|---|---|---|---|")
-    for name, *view in views:
-        selection, grouping = view
+    for name, selection, grouping in views:
 
         def look(selection: Selection = selection, grouping: Grouping = grouping) -> float:
             return timed(lambda: network.collect(selection, grouping))
 
-        def come() -> None:
+        def come_and_look(look: Callable[[], float] = look) -> float:
             network.fleet.apply(next(newcomers), frame, NOW)
+            return look()
 
-        cold, came = look(), min(look() for _ in range(ROUNDS) for _ in [come()])
+        cold, came = look(), min(come_and_look() for _ in range(ROUNDS))
         warm = min(look() for _ in range(ROUNDS))
         size = sum(len(one.series) for one in network.collect(selection, grouping))
         print(f"| {name} | {size:,} | {cold:.0f} | {came:.0f} | {warm:.0f} |")
@@ -233,7 +235,7 @@ async def longest_pause(done: asyncio.Event) -> float:
 
 async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) -> None:
     """Print what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
-    server = WebServer(make_app(network, Ready()), ("127.0.0.1", 0))
+    server = WebServer(make_app(network, cast("Status", Ready())), ("127.0.0.1", 0))
     await server.start()
     url, done = f"http://127.0.0.1:{server.address[1]}/metrics?level={level}", asyncio.Event()
 

@@ -18,7 +18,7 @@ import random
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -47,7 +47,7 @@ class Library:
     """One library's ways to do what is measured."""
 
     name: str
-    writes: dict[str, tuple[Callable[..., object], list[float] | None]]  # what to call, and with which values
+    writes: dict[str, tuple[Callable[..., object], Sequence[float] | None]]  # what to call, and with which values
     read: Call
 
 
@@ -142,7 +142,7 @@ def opentelemetry() -> Library:
     )
 
 
-def calls(call: Callable[..., object], values: list[float] | None, times: int) -> None:
+def calls(call: Callable[..., object], values: Sequence[float] | None, times: int) -> None:
     """Call it so many times."""
     if values is None:
         for _ in itertools.repeat(None, times):

@@ -107,8 +107,8 @@ def spent(monitor: int, processes: dict[str, tuple[int, int]]) -> dict[str, Spen
     for user, (pid, _) in processes.items():
         ours = [one for one in connections if one.get("authorized_user") == user]
         ticks = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:15]
-        counts = (sum(one[key] for one in ours) for key in ("out_msgs", "out_bytes"))
-        found[user] = Spent(*counts, sum(map(int, ticks)) / _HERTZ)
+        messages, size = (sum(one[key] for one in ours) for key in ("out_msgs", "out_bytes"))
+        found[user] = Spent(messages, size, sum(map(int, ticks)) / _HERTZ)
     return found
 
 

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from bench import BEGIN, END, HEAD, row, table, written  # type: ignore[import-not-found]  # noqa: E402
-from budgets import BUDGETS  # type: ignore[import-not-found]  # noqa: E402
-from growth import chart  # type: ignore[import-not-found]  # noqa: E402
+from bench import BEGIN, END, HEAD, row, table, written  # noqa: E402
+from budgets import BUDGETS  # noqa: E402
+from growth import chart  # noqa: E402
 
 
 def test_a_benchmark_is_held_against_its_budget() -> None:

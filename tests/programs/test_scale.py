@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "benchmarks/scale.py"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from scale import (  # type: ignore[import-not-found]  # noqa: E402
+from scale import (  # noqa: E402
     DOCUMENT,
     a_million,
     exponent,
