@@ -2,7 +2,7 @@
 
     make bench                          some six minutes, 3 GB
     make bench ARGS="--all --write"     with what takes ten minutes more; writes the table and the chart
-    make bench ARGS="--only sdk"        one benchmark
+    make bench ARGS="--only sdk"        one benchmark; with --write the other rows stay
 
 Each benchmark is a process of its own, one after the other, and can be run by itself. Ratios are of one run.
 """
@@ -74,9 +74,15 @@ def row(budget: Budget, value: float | None) -> str:
     return f"| {budget.what} | {asked} | {measured} | {kept} | {command} |"
 
 
-def table(figures: dict[str, float], budgets: Iterable[Budget] = BUDGETS) -> str:
-    """Return the table of budgets."""
-    return "\n".join([HEAD, *(row(budget, figures.get(budget.figure)) for budget in budgets)])
+def table(figures: dict[str, float], budgets: Iterable[Budget] = BUDGETS, before: str = "") -> str:
+    """Return the table of budgets; what was not measured keeps the row that it had before, if it had one."""
+    known = {line.split(" | ")[0]: line for line in before.splitlines()}
+    rows = []
+    for budget in budgets:
+        value = figures.get(budget.figure)
+        made = row(budget, value)
+        rows.append(made if value is not None else known.get(made.split(" | ")[0], made))
+    return "\n".join([HEAD, *rows])
 
 
 def circumstances(loads: Sequence[float]) -> str:
@@ -104,12 +110,12 @@ def main() -> None:
     """Measure, print, and write if told to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="with what takes longest, ten minutes more")
-    parser.add_argument("--only", help="benchmarks whose name begins so")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="benchmarks whose names begin so")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/growth.svg")
     options = parser.parse_args()
     commands = [one for one in dict.fromkeys(budget.command for budget in BUDGETS) if options.all or one not in SLOW]
     if options.only:
-        commands = [one for one in commands if one[0].startswith(options.only)]
+        commands = [one for one in commands if one[0].startswith(tuple(options.only))]
     loads = []
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         for command in commands:
@@ -119,10 +125,14 @@ def main() -> None:
         if missing := [one.what for one in BUDGETS if one.command in commands and one.figure not in figures]:
             raise SystemExit(f"not noted by their benchmarks: {', '.join(missing)} (is a peer not installed?)")
         growth = {} if options.only else json.loads(run(GROWTH, Path(file.name)))["nodes"]
-    made = f"{circumstances(loads)}\n\n{table(figures)}"
-    print(made)
+    print(f"{circumstances(loads)}\n\n{table(figures, [one for one in BUDGETS if one.command in commands])}")
+    if options.write:
+        document = DOCUMENT.read_text(encoding="utf-8")
+        measured = ", ".join(dict.fromkeys(f"`{one[0]}`" for one in commands))
+        others = f" This is of {measured}; the other rows are of an earlier sitting." if options.only else ""
+        made = f"{circumstances(loads)}{others}\n\n{table(figures, before=document if options.only else '')}"
+        DOCUMENT.write_text(written(document, made), encoding="utf-8")
     if options.write and not options.only:
-        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), made), encoding="utf-8")
         lines = {name: {int(nodes): found[name] for nodes, found in growth.items()} for name in LINES}
         CHART.write_text(chart(lines), encoding="utf-8")
 

@@ -45,6 +45,14 @@ def test_the_document_has_the_budgets_of_the_program() -> None:
     assert [_without_figures(line) for line in rows] == [_without_figures(line) for line in asked]
 
 
+def test_what_was_not_measured_keeps_its_row() -> None:
+    """Of a sitting with some of the benchmarks; a row that is new, and was not measured, has a dash."""
+    first, second, third = BUDGETS[:3]
+    before = table({first.figure: 1.0, second.figure: 1.0}, [first, second])
+    rows = table({first.figure: 9.0}, [first, second, third], before).splitlines()[-3:]
+    assert rows == [row(first, 9.0), row(second, 1.0), row(third, None)]
+
+
 def test_only_what_is_between_the_marks_is_written() -> None:
     """Whatever stands before and after stays; a document without marks is refused."""
     assert written(f"a\n{BEGIN}\nold\n{END}\nb", "new") == f"a\n{BEGIN}\nnew\n{END}\nb"
