@@ -89,7 +89,7 @@ async def test_messages_of_one_turn_leave_together(fog_nats: NatsServer, monkeyp
 
 
 async def test_a_socket_that_is_full_is_waited_for(fog_nats: NatsServer) -> None:
-    """What no longer fits waits in nats-py's own way, behind what was there, and arrives once the peer reads."""
+    """Messages that do not fit wait in nats-py's own way, behind the ones before, and arrive once the peer reads."""
     async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, connected(proxy.url) as link:
         await make_stream(link)
         proxy.impose(up=HELD)

@@ -28,12 +28,12 @@ class News:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told = 0
+        self._reported = 0
         self._waiters: set[_Waiter] = set()
 
     def tell(self) -> None:
         """Wake every task whose number is another than the one that it knows; called after whatever may change one."""
-        self._told += 1
+        self._reported += 1
         for waiter in self._waiters:
             if waiter.state() != waiter.known:
                 _wake(waiter.future)
@@ -57,11 +57,11 @@ class News:
         """Tell everybody, and ask after all news until there is a verdict that is not None; at `end` it is False."""
         self.tell()
         while True:
-            known = self._told
+            known = self._reported
             answer = await ask()
             if answer is not None or self._clock() >= end:
                 return bool(answer)
-            await self.wait(end, lambda: self._told, known)
+            await self.wait(end, lambda: self._reported, known)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -7,13 +7,28 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.kernels.compiled.compiler import compiled
-from fog_aggregator.kernels.ports import Int64s
+from fog_aggregator.kernels.ports import Int64s, Integer
 
 _SHORT: Final = 32
 """So many slots of a run, as of one family, are added slot by slot for neighbouring runs of a group: a sum stays in a
 register, and the processor fetches the slots of many runs at once."""
 _BLOCK: Final = 128
 """So many runs at a time, whose slots stay near."""
+
+
+@compiled()
+def add_neighbours(values: Int64s, runs: Int64s, entries: Int64s, cell: Integer, sums: Int64s) -> np.int64:
+    """Add runs of one group and one way, slot by slot; the result is negative when a sum has passed 2^63 on the way."""
+    passed = np.int64(0)
+    for at in range(len(entries)):
+        total = sums[cell + entries[at, 1]]
+        for run in range(len(runs)):
+            value = values[runs[run, 0] + entries[at, 0]]
+            after = total + value
+            passed |= (total ^ after) & (value ^ after)
+            total = after
+        sums[cell + entries[at, 1]] = total
+    return passed
 
 
 @compiled("boolean(int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1])")
@@ -40,14 +55,7 @@ def add_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: 
             while end < last and runs[end, 1] == cell and runs[end, 2] == way:
                 end += 1
         if end - run > 1:
-            for at in range(first, first + size):
-                total = sums[cell + entries[at, 1]]
-                for one in range(run, end):
-                    value = values[runs[one, 0] + entries[at, 0]]
-                    after = total + value
-                    passed |= (total ^ after) & (value ^ after)
-                    total = after
-                sums[cell + entries[at, 1]] = total
+            passed |= add_neighbours(values, runs[run:end], entries[first : first + size], cell, sums)
         elif ways[way, 2]:
             for at in range(size):
                 before, value = sums[cell + at], values[slot + at]
