@@ -123,7 +123,9 @@ def main() -> None:
             run(command, Path(file.name))
         figures = noted(Path(file.name))
         if missing := [one.what for one in BUDGETS if one.command in commands and one.figure not in figures]:
-            raise SystemExit(f"not noted by their benchmarks: {', '.join(missing)} (is a peer not installed?)")
+            raise SystemExit(
+                f"not noted by their benchmarks: {', '.join(missing)} (is a peer missing, or the machine too busy?)"
+            )
         growth = {} if options.only else json.loads(run(GROWTH, Path(file.name)))["nodes"]
     print(f"{circumstances(loads)}\n\n{table(figures, [one for one in BUDGETS if one.command in commands])}")
     if options.write:

@@ -177,7 +177,10 @@ async def whole_way(count: int, rounds: int, kernels: Kernels | None) -> float:
 
 
 def scraping(nodes: int) -> tuple[float, int] | None:
-    """Microseconds of CPU that Prometheus spends to scrape one node of a page of `nodes`, and its samples a node."""
+    """Microseconds of CPU that Prometheus spends to scrape one node of a page of `nodes`, and its samples a node.
+
+    None without Prometheus, or when it did not get to it.
+    """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         return None
@@ -199,8 +202,12 @@ def scraping(nodes: int) -> tuple[float, int] | None:
                 time.sleep(7)  # the first scrapes make the series; a steady state is what is compared
                 before, scraped = _cpu(process.pid), _scraped(own)
                 time.sleep(12)
-                scraped = _scraped(own) - scraped
-                return (_cpu(process.pid) - before) / max(scraped, 1) * len(lines) * 1e6, len(lines)
+                if not (scraped := _scraped(own) - scraped):
+                    print(
+                        "prometheus            scraped nothing within 2 s each: the machine is too busy for the ratio"
+                    )
+                    return None
+                return (_cpu(process.pid) - before) / scraped * len(lines) * 1e6, len(lines)
             finally:
                 process.terminate()
 
