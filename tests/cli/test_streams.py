@@ -23,6 +23,7 @@ from tests.cli.processes import run
 def test_apply(fog_nats: NatsServer) -> None:
     """Creates; finds them fine; reports what differs and leaves it; changes it when asked to."""
     fine = "FOG_V1_METRICS: fine\nFOG_V1_EVENTS: fine\nFOG_V1_ROLLUPS: fine\nFOG_V1_CONTROL: fine\n"
+    fine += "KV_FOG_V1_LEASES: fine\n"
     for _ in range(2):
         done = run("streams", "apply", "--nats", fog_nats.url)
         assert (done.returncode, done.stdout, done.stderr) == (0, fine, "")
@@ -43,6 +44,7 @@ def test_fairness_is_an_option(fog_nats: NatsServer) -> None:
         "FOG_V1_EVENTS: max_msgs_per_subject is -1 and should be 1000",
         "FOG_V1_ROLLUPS: fine",
         "FOG_V1_CONTROL: fine",
+        "KV_FOG_V1_LEASES: fine",
         "--update changes what differs",
     ]
     assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000", "--update").returncode == 0
@@ -69,7 +71,9 @@ def test_a_dry_run_makes_nothing(fog_nats: NatsServer) -> None:
     for path in ("", "fog/0"):
         done = run("streams", "apply", "--nats", fog_nats.url, "--dry-run", FOG_PATH=path)
         assert done.returncode == 1
-        assert done.stdout.splitlines()[0] == "FOG_V1_METRICS: would be made, for fog.v1.metrics.>"
+        lines = done.stdout.splitlines()
+        assert lines[0] == "FOG_V1_METRICS: would be made, for fog.v1.metrics.>"
+        assert lines[-1] == "KV_FOG_V1_LEASES: would be made, for $KV.FOG_V1_LEASES.>"
 
 
 def test_a_plan_says_what_is_needed() -> None:

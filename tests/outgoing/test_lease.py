@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from itertools import pairwise
@@ -23,6 +24,8 @@ from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.transport import NatsTransport
 from fog_bus.ports import LogError, Transport
 from fog_bus.streams import bucket_stream, leases_bucket, leases_stream
+from fog_cli.api import Api
+from fog_cli.errors import CommandError
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -181,12 +184,23 @@ class Pair:
             *("--rules", "", "--checkpoint-interval", "1s", "--kernels", "numpy"),
         ]
         self._folder = folder
+        self._addresses: dict[str, str] = {}
 
     @contextlib.contextmanager
     def start(self, name: str) -> Iterator[Any]:
         """Run one of them."""
-        with fog(*self._common, "--listen", free_address(), "--state-dir", str(self._folder / name)) as process:
+        address = self._addresses[name] = free_address()
+        with fog(*self._common, "--listen", address, "--state-dir", str(self._folder / name)) as process:
             yield process
+
+    async def has_taken_it(self, name: str) -> bool:
+        """Tell whether one of them counts that it took the lease; no while it does not say."""
+        try:
+            text = (await asyncio.to_thread(Api(self._addresses[name]).get, "/metrics")).decode()
+        except CommandError:
+            return False
+        found = re.search(r'^fog_aggregator_outgoing_lease_changes_total{.*result="taken".*} (.+)$', text, re.MULTILINE)
+        return found is not None and float(found[1]) >= 1
 
 
 async def test_the_other_one_goes_on_when_the_holder_is_killed(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -202,11 +216,13 @@ async def test_the_other_one_goes_on_when_the_holder_is_killed(fog_nats: NatsSer
                 await JetStream(transport).call(f"STREAM.DELETE.{bucket_stream(BUCKET)}")
             await eventually(lambda: taking.has("orders_total", 60), deadline=60)
             assert taking.repeated == 0
+            await eventually(lambda: pair.has_taken_it("a"), deadline=60)
             first.kill()
             first.wait()
             had = len(taking.values("orders_total"))
             collector.get_metric("orders_total").labels(kind="pizza").increment()  # type: ignore[union-attr]
             await eventually(lambda: len(taking.values("orders_total")) > had + 10, deadline=60)
+            await eventually(lambda: pair.has_taken_it("b"), deadline=60)
             series = len(taking.series)
     [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
     assert {later - earlier for earlier, later in pairwise(sorted(own))} == {round(STEP * 1000)}

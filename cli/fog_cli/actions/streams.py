@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from fog_bus.layout import Layout, LayoutError, lay_out
 from fog_bus.ports import LogError, Transport
-from fog_bus.streams import StreamSettings, control_stream, events_stream, metrics_stream, rollups_stream
+from fog_bus.streams import StreamSettings, control_stream, events_stream, leases_stream, metrics_stream, rollups_stream
 from fog_cli.bus import connected_bus
 from fog_cli.commands.streams import Settings, Wishes
 from fog_cli.errors import CommandError, UsageError
 from fog_schema.errors import PathError
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
+
+_LEASES: Final = "leases"
 
 
 def streams(settings: Settings) -> int:
@@ -47,7 +49,9 @@ def _wanted(wishes: Wishes, subjects: Subjects, path: Path) -> dict[str, StreamS
     }
     if not path:
         wanted["rollups"] = _wish(rollups_stream, subjects, max_bytes=wishes.max_rollup_bytes, **alike)
-        wanted["control"] = _wish(control_stream, subjects, replicas=wishes.replicas, storage=wishes.storage)
+        small = {name: getattr(wishes, name) for name in ("replicas", "storage")}
+        wanted["control"] = _wish(control_stream, subjects, **small)
+        wanted[_LEASES] = _wish(leases_stream, subjects, **small)
     return wanted
 
 
@@ -61,7 +65,7 @@ async def _apply(settings: Settings, subjects: Subjects) -> int:
     async with connected_bus(settings.nats, "fog streams") as bus:
         for kind, one in _wanted(settings.wishes, subjects, settings.subtree).items():
             try:
-                layout = await lay_out(bus, kind, subjects, settings.subtree, one)
+                layout = await _lay_out(bus, kind, subjects, settings.subtree, one)
                 lines = await _show(bus, layout) if settings.dry_run else await _do(bus, layout, settings)
             except (LayoutError, LogError) as error:
                 raise CommandError(f"{one.name}: {error}") from None
@@ -71,6 +75,11 @@ async def _apply(settings: Settings, subjects: Subjects) -> int:
     if found and not settings.update and not settings.dry_run:
         print("--update changes what differs")
     return 1 if found else 0
+
+
+async def _lay_out(bus: Transport, kind: str, subjects: Subjects, path: Path, wanted: StreamSettings) -> Layout:
+    """Compare a stream with those that exist; a bucket has one name, and its subjects are no other stream's."""
+    return Layout(wanted) if kind == _LEASES else await lay_out(bus, kind, subjects, path, wanted)
 
 
 async def _do(bus: Transport, layout: Layout, settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""Creates the streams of frames, events, rollups and commands, or says what is wrong with those that exist.
+"""Creates the streams of frames, events, rollups, commands and leases, or says what is wrong with those that exist.
 
   fog streams apply
   fog streams apply --user admin --replicas 3 --max-bytes 20GiB

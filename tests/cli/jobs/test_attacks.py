@@ -56,7 +56,7 @@ def test_what_is_wrong_is_never_on_standard_output(place: Place) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LC_ALL": "C"}])
 def test_the_environment_is_the_commands(place: Place, environ: dict[str, str]) -> None:
-    """Python sets a locale for itself where there is none, as under cron; and any bytes are passed on."""
+    """Python sets a locale for itself where nobody has, as under cron; and any bytes are passed on."""
     given = {name.encode(): value.encode() for name, value in environ.items()}
     given |= {b"BASH_FUNC_f%%": b"() { :; }", b"A\xff": b"\xfe", b"LONG": b"x" * 100_000}
     argv = [*FOG, "run", "--socket", str(place.socket), "--spool", str(place.spool), "--", "/usr/bin/env"]

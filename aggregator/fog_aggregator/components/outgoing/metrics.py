@@ -12,6 +12,8 @@ SENT, KNOWN, REFUSED = "sent", "known", "refused"
 RESULTS: Final = (SENT, KNOWN, REFUSED)
 OLD, FORGOTTEN = "old", "forgotten"
 REASONS: Final = (OLD, FORGOTTEN)
+TAKEN, LOST = "taken", "lost"
+CHANGES: Final = (TAKEN, LOST)
 
 
 class OutgoingMetrics:
@@ -25,6 +27,11 @@ class OutgoingMetrics:
         )
         self.steps = counter("fog_aggregator_outgoing_steps_dropped_total", "Steps never sent", [*of, "reason"])
         self.requests = counter("fog_aggregator_outgoing_requests_total", "Requests by their answers", [*of, "result"])
+        self.leases = counter(
+            "fog_aggregator_outgoing_lease_changes_total",
+            "How often a receiver's lease was taken and lost",
+            [*of, "result"],
+        )
         self.bytes = counter("fog_aggregator_outgoing_bytes_total", "Bytes of bodies sent", of)
         self.series = gauge("fog_aggregator_outgoing_series", "Series of the newest step sent", of)
         self.lag = gauge("fog_aggregator_outgoing_lag_seconds", "Age of the oldest step that a receiver lacks", of)
@@ -54,6 +61,8 @@ class ReceiverMetrics:
             metrics.samples.labels(receiver=receiver, result=result)
         for reason in REASONS:
             metrics.steps.labels(receiver=receiver, reason=reason)
+        for change in CHANGES:
+            metrics.leases.labels(receiver=receiver, result=change)
         for verdict in Verdict:
             metrics.requests.labels(receiver=receiver, result=verdict.value)
 
@@ -66,6 +75,10 @@ class ReceiverMetrics:
         """Count steps that are not sent."""
         if steps > 0:
             self._metrics.steps.labels(receiver=self._receiver, reason=reason).increment(steps)
+
+    def lease(self, *, ours: bool) -> None:
+        """Count that the lease was taken, or lost."""
+        self._metrics.leases.labels(receiver=self._receiver, result=TAKEN if ours else LOST).increment()
 
     def request(self, verdict: Verdict) -> None:
         """Count a request."""

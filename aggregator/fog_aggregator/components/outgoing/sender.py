@@ -158,7 +158,9 @@ class Sender:
             while True:
                 await self.leasing.until_ours()
                 LOGGER.info("%s is ours to send to", self.name)
+                self._metrics.lease(ours=True)
                 await until(self._go_on(), self.leasing.lost())
+                self._metrics.lease(ours=False)
                 LOGGER.warning("%s is another one's to send to, or nobody's: the lease is not ours any more", self.name)
         finally:
             await cancel(keeping)
