@@ -48,6 +48,17 @@ def test_a_claimed_file_overwrites_no_other_one(tmp_path: Path) -> None:
     assert not (folder / "1.job").exists()
 
 
+def test_a_place_that_a_killed_agent_has_left_is_no_message(tmp_path: Path) -> None:
+    """It is empty, as no file of a job is: it goes, nothing is refused, and the claimed file gets its name."""
+    spool, folder = spool_of(tmp_path), tmp_path / "spool"
+    (folder / "0.job").touch()
+    (folder / f"0.job{CLAIM}").write_bytes(b"old")
+    spool.reclaim()
+    assert list(spool.take()) == []
+    spool.reclaim()
+    assert [found.data for found in spool.take()] == [b"old"]
+
+
 def test_an_agent_without_a_journal_knows_what_it_does_not_count(tmp_path: Path) -> None:
     """It may have been counted: that is in the journals of another one."""
     spool_of(tmp_path)

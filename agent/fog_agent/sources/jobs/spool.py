@@ -176,6 +176,9 @@ class Spool:
             data = os.read(file, MAX_DATAGRAM + 1)
         finally:
             os.close(file)
+        if not data:  # a place that was made for one to be given back, of an agent that was killed: jobs rename theirs
+            path.unlink()
+            raise FileNotFoundError
         if len(data) > MAX_DATAGRAM or self._journal is None:
             path.unlink()
             wrong = f"{path}: is longer than {MAX_DATAGRAM} bytes" if len(data) > MAX_DATAGRAM else ""
