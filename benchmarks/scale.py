@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import math
 import multiprocessing
@@ -35,6 +36,7 @@ from fog_aggregator.kernels.load import load
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Grouping, Selection
+from fog_cli.service import give_back
 from fog_schema.codec import decode
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -123,16 +125,24 @@ async def checkpoint(network: NetworkCollector, directory: Path) -> dict[str, fl
     return {"checkpoint bytes": size, "checkpoint s": cpu, "ready with checkpoint s": ready}
 
 
+def _tidy() -> None:
+    """Give free memory back: a small fleet would else lie in what the compiler of the kernels has left."""
+    gc.collect()
+    give_back()
+
+
 def measure(nodes: int) -> dict[str, float]:
     """Return the figures of a fleet of so many nodes."""
     keyframe, delta = frames()
     kernels = load(Choice.AUTO)  # as an aggregator does; they are no memory of the fleet's
+    _tidy()
     fleet, empty = Fleet(), resident()
     anew = seconds(lambda: read(fleet, nodes, keyframe, NOW))
     deltas = seconds(lambda: read(fleet, nodes, delta, NOW + INTERVAL))
     own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(fleet, EventList(), own, lambda: NOW + INTERVAL)
     network.use(kernels)
+    _tidy()
     figures = {"CPU a delta s": deltas / nodes, "memory bytes": resident() - empty, "ready without checkpoint s": anew}
     with tempfile.TemporaryDirectory() as directory:
         figures |= asyncio.run(checkpoint(network, Path(directory)))
