@@ -132,7 +132,7 @@ class LateSender(DatagramReader[bytes]):
 
 
 def test_nothing_over_udp_is_accepted_that_nobody_reads_at_a_stop() -> None:
-    """A sender is refused from one datagram on: sent = handed on + dropped. What was sent before is read."""
+    """A sender is refused from one datagram on: sent = handed on + dropped. All that was sent before is read."""
     taken: list[bytes] = []
     reader = LateSender("test", LOOPBACK, receive, taken.extend, bool)
     reader.start()
