@@ -98,9 +98,12 @@ async def errors_rise(crowd: Crowd, opened: Tab) -> None:
     node = crowd.nodes[RISING]
 
     async def fail() -> None:
+        """Fail ever more often: a steady rate is no rise any more once the time compared with has it too."""
         node.ratio.set(0.25)
+        amount = 7.0
         while True:
-            node.errors.increment(7)
+            node.errors.increment(int(amount))
+            amount *= 1.03
             await asyncio.sleep(0.2)
 
     async def shorter(route: Route) -> None:
