@@ -171,13 +171,13 @@ class Families:
             number, place = series.place
             if number != at:
                 at, family = number, shown[number].family
-                is_counter = family.type is MetricType.COUNTER
+                is_count = family.type.incremental and not family.type.has_buckets
                 if number not in columns:
                     columns[number] = list(shown[number].series)
                     shown[number] = FamilySnapshot(family, columns[number])
                 column = columns[number]
             value: Value = sample.value
-            if not (is_counter and type(value) is int):
+            if not (is_count and type(value) is int):
                 try:
                     _, value = _value(family.type, series.parts)
                 except ValueError:
@@ -334,7 +334,7 @@ def _number(type_: MetricType, value: float) -> int | float:
     Raises:
         ValueError: It is no count, and should be.
     """
-    if type_ is MetricType.GAUGE:
+    if not type_.incremental:
         return float(value)
     if not 0 <= value < inf:
         raise ValueError(f"{value!r} is no count")
