@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from fog_agent.sources.scraping.page import Page, PageReader
 from tests.examples import examples
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.foreign.family import ForeignState
+from utilityfog_frontend.telemetry.kinds import HistogramValue
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 Lines = list[tuple[str, str, str]]
@@ -163,3 +165,16 @@ def test_what_is_remembered_of_the_last_page_changes_nothing(histories_of: list[
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ForeignState, "_is_as_last", lambda *_: False)
         assert remembered == played(histories_of, ForgetfulReader)
+
+
+def test_a_fault_on_the_way_leaves_nothing_of_its_page() -> None:
+    """As where no memory is left: the next page is read whole, also where it is the one before."""
+    before = b'# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 1\n'
+    reader = PageReader(Families({}), 24)
+    reader.read(before, 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Families, "add", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            reader.read(before.replace(b'+Inf"} 2', b'+Inf"} 9') + b"new 1\n", 2.0)
+    [family] = reader.read(before.replace(b"h_sum 1", b"h_sum 2"), 3.0).families
+    assert family.series[0].value == HistogramValue((1, 1), 2.0)

@@ -216,6 +216,17 @@ def test_another_type_is_taken() -> None:
     assert family.family.type is MetricType.COUNTER
 
 
+def test_a_type_that_comes_back_is_taken() -> None:
+    """A new version of the target, and the old one again; of two on one page the last one stays."""
+    ours = reader()
+    for kind in (MetricType.GAUGE, MetricType.COUNTER, MetricType.GAUGE, MetricType.GAUGE):
+        [family] = ours.read(f"# HELP a is a {kind.value}\n# TYPE a {kind.value}\na 1\n".encode(), 1.0).families
+        assert (family.family.type, family.family.help) == (kind, f"is a {kind.value}")
+    for number in range(3):
+        body = f"# TYPE a gauge\n# TYPE a counter\na 1\nb{number} 1\n"
+        assert ours.read(body.encode(), 1.0).families[0].family.type is MetricType.COUNTER
+
+
 def test_what_vanishes_is_forgotten() -> None:
     """And may come back."""
     ours = reader()
@@ -249,3 +260,14 @@ def test_a_time_of_creation_that_rises_is_told_as_of_now() -> None:
         [family] = ours.read(body.encode(), now).families
         told.append(family.series[0].created)
     assert told == [100.0, 100.0, 401.0, 401.0]
+
+
+@pytest.mark.parametrize("created", ["NaN", "+Inf", "-Inf"])
+def test_a_time_of_creation_that_is_none(created: str) -> None:
+    """It says nothing: a count that is all new to its reader would be counted in full."""
+    ours = reader()
+    told = []
+    for text in (created, "100", created):
+        body = f"# TYPE c_total counter\nc_total 5\nc_created {text}\n"
+        told += [one.series[0].created for one in ours.read(body.encode(), 200.0).families]
+    assert told == [None, 100.0, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import inf, isnan
+from math import inf, isfinite, isnan, nan
 from typing import Final
 
 from fog_agent.sources.names import valid_label_name, valid_metric_name
@@ -94,6 +94,11 @@ class Families:
         if types:
             self._types.clear()
             self._helps.clear()
+
+    @property
+    def described(self) -> int:
+        """How many types and helps are known."""
+        return len(self._types) + len(self._helps)
 
     def describe(self, name: str, text: str) -> None:
         """Take a metric's help."""
@@ -308,7 +313,8 @@ def _created(series: _Series, page: int, now: float, since: float | None) -> flo
     """
     if series.created is not None and series.created.page != page:
         series.created = None
-    raw = float(series.created.value) if series.created is not None else None
+    told = nan if series.created is None else float(series.created.value)
+    raw = told if isfinite(told) else None
     if raw is None:
         series.reported = None
     elif series.raw is None:

@@ -22,8 +22,8 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 LINES_PER_SERIES: Final = 8
 """Lines of a page for each series that it may have: more are refused before they are made."""
-MOST_COMMENTS: Final = 100_000
-"""Comments that are remembered; when there are more, all is read anew."""
+MOST_DESCRIBED: Final = 100_000
+"""Types and helps that are remembered; when there are more, all is read anew."""
 MOST_DIGITS: Final = 15
 """Digits of an integer that a double holds exactly, whichever it is."""
 _SPECIAL: Final = frozenset({b"NaN", b"+Inf", b"-Inf"})
@@ -144,11 +144,12 @@ class PageReader:
         return page
 
     def _read_whole(self, lines: list[bytes]) -> Page:
-        if len(self._comments) > MOST_COMMENTS:  # of names that came and went
+        if self._families.described > MOST_DESCRIBED:  # of names that came and went
             self._comments.clear()
             self._known.clear()
             self._families.clear(types=True)
         self._number += 1
+        self._last = None  # also where a fault of ours ends it: the samples have other values by then
         page = Page()
         if self._types_change(lines, page):
             self._known.clear()
@@ -161,13 +162,15 @@ class PageReader:
         return page
 
     def _types_change(self, lines: list[bytes], page: Page) -> bool:
-        """Take the comments that are new; tell whether a metric has another type than before."""
-        changed = False
+        """Take the comments that the last page did not have; tell whether a metric has another type than before."""
+        changed, before = False, self._comments
+        self._comments = set()
         for line in lines:
             if line[:1] != b"#" or line in self._comments:
                 continue
             self._comments.add(line)
-            changed |= self._take_comment(line, page)
+            if line not in before:
+                changed |= self._take_comment(line, page)
         return changed
 
     def _take_comment(self, line: bytes, page: Page) -> bool:
