@@ -24,6 +24,7 @@ MAX_AGE: Final = 3 * DAY
 COMMANDS_MAX_AGE: Final = 90 * DAY
 """Longer than the others: an aggregator that begins anew learns from the stream which silences are active."""
 _GIB: Final = 1024**3
+_BUCKETS: Final = "$KV."
 _READERS: Final = 8
 """Of one stream, for all aggregators of a subtree: a pair, what both left behind, questions about the past."""
 
@@ -68,6 +69,11 @@ class StreamSettings:
     discard: Literal["old", "new"] = "old"
     max_per_subject: int | None = None
     named: frozenset[str] = frozenset()
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether a bucket of keys lies in it."""
+        return self.subjects[0].startswith(_BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def leases_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     """Return the settings of the stream of that bucket: the last word about each receiver; `others` likewise."""
     bucket = leases_bucket(subjects)
     settings = {"max_age": COMMANDS_MAX_AGE, "max_bytes": _GIB // 1024, "max_per_subject": 1, **others}
-    return StreamSettings(name=bucket_stream(bucket), subjects=(f"$KV.{bucket}.>",), **settings)
+    return StreamSettings(name=bucket_stream(bucket), subjects=(f"{_BUCKETS}{bucket}.>",), **settings)
 
 
 def _stream(kind: str, subjects: Subjects, path: Path = (), **others: Any) -> StreamSettings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -33,6 +35,23 @@ def test_apply(fog_nats: NatsServer) -> None:
     assert done.stdout.endswith("--update changes what differs\n")
     done = run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--update")
     assert (done.returncode, done.stdout) == (0, fine)
+
+
+async def test_a_bucket_of_another_tool_is_fine(fog_nats: NatsServer) -> None:
+    """As `nats kv add` makes one, which the documents asked for once; what breaks a lease is told all the same."""
+    tool = {"discard": "new", "allow_msg_ttl": True, "allow_rollup_hdrs": True, "deny_delete": True, "max_age": 0}
+    made = {"name": "KV_FOG_V1_LEASES", "subjects": ["$KV.FOG_V1_LEASES.>"], "max_msgs_per_subject": 5, **tool}
+    apply = partial(asyncio.to_thread, run, "streams", "apply", "--nats", fog_nats.url)
+    async with connected(fog_nats.url) as link:
+        await JetStream(link).call("STREAM.CREATE.KV_FOG_V1_LEASES", made)
+        await apply()
+        for more in (["--dry-run"], ["--update"]):
+            done = await apply(*more)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.endswith("KV_FOG_V1_LEASES: fine\n")
+        await JetStream(link).call("STREAM.UPDATE.KV_FOG_V1_LEASES", made | {"no_ack": True})
+        assert "KV_FOG_V1_LEASES: no_ack is True and should be False" in (await apply()).stdout
+        assert (await apply("--update")).returncode == 0
 
 
 def test_fairness_is_an_option(fog_nats: NatsServer) -> None:

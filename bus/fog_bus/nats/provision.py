@@ -28,6 +28,8 @@ _OFF: Final = (
 """With any of these a publisher's headers, or nobody's acknowledgement, would decide what the stream holds."""
 _NEEDED: Final = frozenset({"subjects", "retention", "discard", *_OFF})
 """Counts depend on these, whatever the owner of a stream likes."""
+_BUCKETS_OWN: Final = frozenset({"discard", "allow_msg_ttl", "allow_rollup_hdrs"})
+"""`nats kv add` sets these, and one of them for good; the last value of a key depends on none."""
 _NAMES: Final = {
     "max_age": "max_age",
     "max_bytes": "max_bytes",
@@ -104,7 +106,8 @@ def differences(settings: StreamSettings, found: Mapping[str, Any]) -> list[Diff
     """Compare a stream's configuration, as JetStream's API tells it, with what counts need and what was asked for."""
     wanted = {**jetstream_config(settings), **dict.fromkeys(_OFF, False)}
     actual = {**dict.fromkeys(_OFF, False), **found}
-    compared = _NEEDED | {_NAMES[name] for name in settings.named}
+    needed = _NEEDED - _BUCKETS_OWN if settings.is_bucket else _NEEDED
+    compared = needed | {_NAMES[name] for name in settings.named}
     return [
         Difference(settings.name, setting, value, actual.get(setting))
         for setting, value in wanted.items()
