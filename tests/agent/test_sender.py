@@ -28,12 +28,17 @@ from utilityfog_frontend.telemetry import Counter, TelemetryCollector
 class SlowStream:
     """In place of a bus: what is published waits until the stream is `open`, and then the reader has it."""
 
-    max_payload = MIN_FRAME_BYTES + PAYLOAD_MARGIN
-
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.reader = Reader()
         self.waiting = 0
+        self.lost = 0
+
+    @property
+    def max_payload(self) -> int | None:
+        """Tell the longest message, but for the next `lost` times: the connection ends, and is there again at once."""
+        self.lost -= 1
+        return None if self.lost >= 0 else MIN_FRAME_BYTES + PAYLOAD_MARGIN
 
     async def connected(self, _deadline: float | None = None) -> bool:
         """There is always a connection."""
@@ -58,14 +63,17 @@ class _Parts:
 
 
 @asynccontextmanager
-async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
+async def sending(
+    collector: TelemetryCollector, lost: int = 0, events: str | None = "events"
+) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
     """Provide a sender at work, whose next interval is an hour away."""
     address = Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0))
     publication = attach(
         collector, address, time.monotonic(), Tenure(_Parts()), lambda: True, Beside(state_dir=None, filters=None)
     )
     stream = SlowStream()
-    sender = Sender(publication, cast("Bus", stream), "metrics", "events", phase=0.0)
+    stream.lost = lost
+    sender = Sender(publication, cast("Bus", stream), "metrics", events, phase=0.0)
     task = asyncio.create_task(sender.run())
     try:
         yield sender, stream, publication
@@ -113,3 +121,21 @@ async def test_an_end_without_a_final_is_as_true_as_a_flush(monkeypatch: pytest.
         assert await sender.finish(30)
         assert stream.reader.total("work_total") == 2
         assert not stream.reader.final
+
+
+async def test_a_connection_that_was_away_for_a_moment() -> None:
+    """The publisher was told of none, and waits for one; that there is one again must not pass for what it was told."""
+    collector, _ = program()
+    async with sending(collector, lost=1, events=None) as (_, stream, _):
+        await eventually(lambda: stream.waiting)
+
+
+async def test_a_final_that_cannot_be_encoded_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when half of an hour has passed, in which a program would wait to end."""
+    collector, _ = program()
+    async with sending(collector) as (sender, stream, publication):
+        stream.open.set()
+        await eventually(lambda: sender._publisher.idle)  # noqa: SLF001
+        monkeypatch.delattr(type(publication.epoch.writer), "finish")
+        async with asyncio.timeout(60):
+            assert not await sender.finish(3600.0)

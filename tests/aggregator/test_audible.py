@@ -6,6 +6,8 @@ from fog_aggregator.core.engine.cursor import SPEECHLESS_SECONDS, StreamCursor
 from fog_aggregator.core.engine.observed import LONGEST_TICK, ObservedTime
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.fleet_time import SETTLING_SECONDS
+from fog_bus.nats.consumer import patience
+from fog_bus.nats.log import HEARTBEAT, RARE_HEARTBEAT
 from fog_bus.ports import StreamInfo
 from fog_schema.frames import DELTA, KEYFRAME, LAST_PART, Frame
 
@@ -70,6 +72,13 @@ def test_a_reader_is_connected_while_the_server_speaks() -> None:
     assert cursor.is_connected(31.0)
     cursor.end("disconnected", 31.0)
     assert not cursor.is_connected(31.0)
+
+
+def test_a_lost_reader_is_known_before_the_server_counts_as_cut_off() -> None:
+    """Else readiness ends for a moment whenever a server dies that had a consumer, though the streams are in reach."""
+    assert [patience(one) for one in (HEARTBEAT, RARE_HEARTBEAT)] == [6.0, 8.0]
+    assert patience(RARE_HEARTBEAT) < SPEECHLESS_SECONDS
+    assert patience(10.0) == 20.0, "one missed heartbeat is none"
 
 
 def heard(fleet: Fleet, path: tuple[str, ...], seq: int, at: float) -> None:

@@ -85,6 +85,17 @@ async def test_rules_are_evaluated_at_slots(tmp_path: Path) -> None:
         assert watched.count("alerts_fired_total") == 1
 
 
+async def test_a_slot_that_comes_during_a_look_is_not_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look has just missed it, or another group took long: it is due, and not the one after it."""
+    monkeypatch.setattr("fog_aggregator.components.rules.evaluation._LOOK", 3600.0)
+    watched = Watched(MemoryBus(), write(tmp_path))
+    looked_at = watched.conditions.time - 1
+    assert watched.rules._until_due(looked_at) == 0.0  # noqa: SLF001
+    watched.conditions.time += 90_000
+    assert watched.rules._until_due(watched.conditions.time) == 30.0  # noqa: SLF001
+    assert watched.rules._until_due(looked_at) < 0  # noqa: SLF001
+
+
 async def test_an_alert_resolves_for_its_receivers(tmp_path: Path) -> None:
     """And not when the service ends."""
     async with running(Watched(MemoryBus(), write(tmp_path))) as watched:

@@ -86,9 +86,11 @@ class Sender:
     async def _send(self, subject: str, next_frame: Next, state: State) -> None:
         while True:
             await self._bus.connected(None)
-            frame, due = await self._worker.begin(partial(next_frame, self._bus.max_payload))
+            max_payload = self._bus.max_payload
+            frame, due = await self._worker.begin(partial(next_frame, max_payload))
             if frame is None:
-                connected = self._bus.max_payload is not None  # it may just have ended, and nobody was told
+                self._news.tell()  # of a connection, for the other task, or that the final cannot be encoded
+                connected = max_payload is not None  # as the publisher was told: it may be another by now
                 await self._news.wait(due if connected else self._clock() + FIRST_RETRY, state, due)
                 continue
             answer = await self._bus.publish(subject, frame.data, ACK_SECONDS)

@@ -33,7 +33,9 @@ _IN_FLIGHT: Final = 2
 _EXPIRES: Final = 30.0
 FORGOTTEN_AFTER: Final = 60.0
 """The server removes the consumer when nobody has asked it for so long."""
-_MISSED_HEARTBEATS: Final = 3
+_MISSED_HEARTBEATS, _FEWEST_MISSED = 3, 2
+_LONG_SILENCE: Final = 8.0
+"""Seconds after which the fewest will do: a reader's end is known before its user takes the server for cut off."""
 _ROUTINE_STATUSES: Final = ("404", "408")
 """A request that ended because there was nothing more."""
 _ROUTINE_409: Final = ("Batch Completed", "Message Size Exceeds MaxBytes")
@@ -85,6 +87,11 @@ def from_time(timestamp: float, subjects: Sequence[str]) -> dict[str, Any]:
     return {"deliver_policy": "by_start_time", "opt_start_time": at, "filter_subjects": list(subjects)}
 
 
+def patience(heartbeat: float) -> float:
+    """Return the seconds of silence that end a reader: three missed heartbeats, or two where three take long."""
+    return max(_FEWEST_MISSED * heartbeat, min(_MISSED_HEARTBEATS * heartbeat, _LONG_SILENCE))
+
+
 class PullConsumer:
     """One consumer, from one place of a stream on. Belongs to one client: it does not survive a reconnect.
 
@@ -95,7 +102,7 @@ class PullConsumer:
         client: The connection's client now.
         stream: The stream's name.
         name: The consumer's name; a random one when it is empty.
-        heartbeat: Seconds after which the server says that it has nothing; three missed ones are the end.
+        heartbeat: Seconds after which the server says that it has nothing; see `patience`.
 
     Attributes:
         pending: How many messages the stream had beyond the last one it delivered: the view of the replica that has the
@@ -213,11 +220,12 @@ class PullConsumer:
             self._asked += _BATCH
 
     async def _listen(self) -> None:
+        seconds = patience(self._heartbeat)
         try:
-            async with asyncio.timeout(_MISSED_HEARTBEATS * self._heartbeat):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
-            self._end = LogError("silent", f"nothing heard for {_MISSED_HEARTBEATS * self._heartbeat:g} s")
+            self._end = LogError("silent", f"nothing heard for {seconds:g} s")
         self._wake.clear()
         if self._jetstream.link.connection.client is not self._client:
             self._end = LogError("disconnected")

@@ -30,7 +30,8 @@ from fog_bus.ports import NO_ENTRY, Entry, LogError, Message, Outcome, Publish, 
 from fog_bus.streams import bucket_stream
 
 HEARTBEAT: Final = 2.0
-"""Seconds after which a server that has nothing to deliver says so."""
+RARE_HEARTBEAT: Final = 4.0
+"""Seconds after which a server that has nothing to deliver says so; the second where nothing is the rule."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 MOST_SUBJECTS: Final = 100_000
 """So many the server tells of in one answer, of 3 MB."""
@@ -44,7 +45,8 @@ class NatsLog:
     Args:
         link: The connection and its requests.
         stream: The stream's name.
-        heartbeat: Seconds after which the server says that it has nothing to deliver; three missed ones end a reader.
+        heartbeat: Seconds after which the server says that it has nothing to deliver; two or three missed ones end a
+            reader (`patience`).
         readers: The names that its consumers may have; any without them.
         subjects: Filters of the subjects that are delivered; all without them. For several of them the server looks
             through all that it has for each message that it delivers: they suit few messages of many.

@@ -15,7 +15,7 @@ from typing import Self
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import HEARTBEAT, NatsBucket, NatsLog
+from fog_bus.nats.log import HEARTBEAT, RARE_HEARTBEAT, NatsBucket, NatsLog
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply, check_ours, differences, find
 from fog_bus.nats.troubles import why_not
@@ -41,7 +41,7 @@ class NatsTransport(Link):
         self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = (), *, rare: bool = False
     ) -> NatsLog:
         """Return the stream of that name as a log, whose readers have some of these names, or any."""
-        return NatsLog(self, stream, 2 * HEARTBEAT if rare else HEARTBEAT, readers, subjects)
+        return NatsLog(self, stream, RARE_HEARTBEAT if rare else HEARTBEAT, readers, subjects)
 
     def bucket(self, name: str) -> NatsBucket:
         """Return the bucket of that name."""

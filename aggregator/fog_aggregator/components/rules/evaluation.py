@@ -158,11 +158,11 @@ class Rules:
             self._resume()
         while True:
             async with self._evaluating:
-                now = self._conditions.now()
+                looked_at = now = self._conditions.now()
                 for group in list(self.set.groups):
                     if await self._evaluate_when_due(group, now):
                         now = self._conditions.now()
-            await asyncio.sleep(max(_SOONEST, self._until_due()))
+            await asyncio.sleep(max(_SOONEST, self._until_due(looked_at)))
 
     async def _evaluate_when_due(self, group: RuleGroupState, now: int) -> bool:
         """Evaluate a group if a slot has come, and tell so; slots that passed meanwhile are left out, and counted."""
@@ -184,10 +184,14 @@ class Rules:
         self._note(group, result, seconds)
         return True
 
-    def _until_due(self) -> float:
-        """Return the seconds until the next slot of any group, or until the clock is to be looked at."""
-        now = self._conditions.now() / 1000
-        return min([_LOOK, *(one - now % one for one in self._intervals())])
+    def _until_due(self, looked_at: int) -> float:
+        """Return the seconds until the clock is to be looked at, or a group's next slot after the last look has come.
+
+        It may have come meanwhile: while another group was evaluated, or just after the look.
+        """
+        now = self._conditions.now()
+        intervals = [self.set.interval(group.group) for group in self.set.groups]
+        return min([_LOOK, *((slot(looked_at, one) + one - now) / 1000 for one in intervals)])
 
     def _intervals(self) -> list[float]:
         return [self.set.interval(group.group) / 1000 for group in self.set.groups]
