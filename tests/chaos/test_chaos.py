@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from fog_proving.chaos import arena, verdict
 from fog_proving.chaos.accounts import Accounts, Life
-from fog_proving.chaos.arena import Arena
+from fog_proving.chaos.arena import Arena, Reader
 from fog_proving.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
 from fog_proving.chaos.judge import FLEET, Scrape, Watch
 from fog_proving.chaos.layout import BRANCHES, CLUSTER, TIERS, Layout, Scope
@@ -210,6 +211,35 @@ async def test_an_aggregator_that_does_not_start(tmp_path: Path, monkeypatch: py
             pass
     [child] = opened
     assert child.hung_up
+
+
+async def test_what_another_process_saves_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that knew all was killed before it had saved; the next one saves what it knows, which may be less."""
+    first, second = (cast("Child", object()) for _ in range(2))
+    asked = []
+
+    class Saving(Reader):
+        """Each look finds one more checkpoint."""
+
+        @property
+        def checkpoint(self) -> int:
+            """The number of its newest checkpoint."""
+            numbers.append(len(numbers))
+            return numbers[-1]
+
+    async def knows(reader: Reader, _: Accounts) -> bool:
+        asked.append(reader.child)
+        reader.child = second
+        return True
+
+    numbers: list[int] = []
+    monkeypatch.setattr(arena, "_knows", knows)
+    of_no_use = cast("Any", None)
+    reader = Saving("aggregator", of_no_use, first, scope=Scope(), watch=of_no_use, state_dir=tmp_path)
+    trial = Arena(tmp_path, random.Random(SEED), print, 1, 1, Layout({"aggregator": Scope()}))
+    trial.readers.append(reader)
+    await trial._all_saved([Life(0, "chaos/p0", Book.create(tmp_path / "book", 1))])  # noqa: SLF001
+    assert asked == [first, second]
 
 
 def test_a_paused_child_ends_with_its_parent(tmp_path: Path) -> None:

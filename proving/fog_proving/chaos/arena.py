@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -325,16 +326,14 @@ class Arena:
     async def _all_saved(self, lives: list[Life]) -> None:
         """Wait until their readers know all that they counted, and have it in both checkpoints that each keeps."""
         accounts = Accounts(lives)
-        readers = [reader for reader in self.readers if accounts.paths(reader.scope)]
-        for reader in readers:
-
-            async def knows(reader: Reader = reader) -> bool:
-                return await _knows(reader, accounts)
-
-            await eventually(knows, deadline=SECURE_SECONDS, what=f"{reader.name} has read it")
-        saved = [reader.checkpoint + 3 for reader in readers]  # the next one may have been taken before
-        for reader, number in zip(readers, saved, strict=True):
-            await eventually(_reached(reader, number), deadline=SECURE_SECONDS, what=f"{reader.name} has saved it")
+        for reader in [one for one in self.readers if accounts.paths(one.scope)]:
+            knows, anew = partial(_knows, reader, accounts), True
+            while anew:  # a process that was started meanwhile may know less, and saves that
+                child = reader.child
+                await eventually(knows, deadline=SECURE_SECONDS, what=f"{reader.name} has read it")
+                saved = _reached(reader, reader.checkpoint + 3)  # the next one may have been taken before
+                await eventually(saved, deadline=SECURE_SECONDS, what=f"{reader.name} has saved it")
+                anew = reader.child is not child
 
     # The rest
 
