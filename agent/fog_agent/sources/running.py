@@ -49,13 +49,22 @@ class Sources:
                 self._running.append(source)
 
     def stop(self) -> None:
-        """Stop all, the latest first; what they took is in the collector then. Called again it does nothing."""
+        """Stop all at once; what they took is in the collector then. Called again it does nothing.
+
+        Several targets that hang, as where no name can be looked up, are waited for no longer than one.
+        """
         running, self._running, self._waiting = self._running, [], []
-        for source in reversed(running):
-            try:
-                source.stop()
-            except Exception as error:  # noqa: BLE001 - the others are stopped all the same
-                self._down(source.name, f"cannot stop: {error!r}")
+        threads = [threading.Thread(target=self._stop, args=[source], daemon=True) for source in running]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _stop(self, source: Source) -> None:
+        try:
+            source.stop()
+        except Exception as error:  # noqa: BLE001 - the others are stopped all the same
+            self._down(source.name, f"cannot stop: {error!r}")
 
     def _down(self, name: str, text: str) -> None:
         if self._metrics is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from fog_agent.sources.metrics import SourceMetrics
@@ -59,6 +61,22 @@ def test_one_that_cannot_start_is_tried_again_and_stops_no_other(caplog: pytest.
     sources.stop()
     sources.retry()
     assert not first.running
+
+
+def test_all_stop_at_once() -> None:
+    """Many that hang, as where no name can be looked up, must not take the time in which the agent is to end."""
+    together = threading.Barrier(20)
+
+    class Hanging(Source):
+        def stop(self) -> None:
+            together.wait(30)
+            super().stop()
+
+    hanging = [Hanging(str(number)) for number in range(20)]
+    sources = Sources(hanging, SourceMetrics(TelemetryCollector()))
+    sources.start()
+    sources.stop()
+    assert not any(one.running for one in hanging)
 
 
 def test_what_is_refused_is_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
