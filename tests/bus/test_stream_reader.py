@@ -259,10 +259,10 @@ async def test_a_tail_that_is_gone_is_not_waited_for(fog_nats: NatsServer, which
             await reading.until(range(0 if which == "all" else 8))
             await eventually(lambda: reading.cursor.caught_up)
             await looks(reading, 12)
-            assert (reading.cursor.caught_up, reading.cursor.lag) == (True, 0)
+            await eventually(lambda: (reading.cursor.caught_up, reading.cursor.lag) == (True, 0))
+            assert not reading.cursor.restarts["stalled"], "silent it may be, on a busy machine"
             await publish(link, range(10, 12))
             await eventually(lambda: reading.numbers[-2:] == [10, 11])
-            assert not reading.cursor.restarts
 
 
 async def test_a_subtree(fog_nats: NatsServer) -> None:
