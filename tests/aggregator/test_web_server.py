@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import repeat
 
+import aiohttp
 import pytest
+from aiohttp import web
+from yarl import URL
 
 from fog_aggregator.components.http.app import make_app
-from fog_aggregator.components.http.output import in_slices
+from fog_aggregator.components.http.output import in_slices, send
 from fog_aggregator.components.http.response_slots import MOST_AT_ONCE
 from fog_aggregator.components.http.server import ListenError, WebServer
 from fog_testing.waiting import eventually
@@ -270,6 +274,57 @@ async def test_a_bug_is_logged_and_says_so(
     assert "oh no" not in answer.text
     assert "oh no" in caplog.text
     assert (await served.ask("/-/healthy")).status == 200
+
+
+@pytest.mark.parametrize("how", ["a stream", "a body in pieces"])
+async def test_a_client_that_leaves_is_no_fault(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """While it is told something; the log has nothing of it."""
+    came, ended = asyncio.Event(), asyncio.Event()
+
+    async def telling(request: web.Request) -> web.StreamResponse:
+        came.set()
+        try:
+            if how == "a body in pieces":
+                return await send(request, repeat(b"x" * 100_000), "text/plain", aside=True)
+            response = web.StreamResponse()
+            await response.prepare(request)
+            while True:
+                await response.write(b"x" * 100_000)
+        finally:
+            ended.set()
+
+    async with answering(telling) as url:
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(GET.replace(b"-/healthy", b"asked"))
+        await came.wait()
+        writer.transport.abort()
+        async with asyncio.timeout(60):
+            await ended.wait()
+    assert caplog.text == ""
+
+
+async def test_a_connection_of_ours_that_breaks_is_a_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """The client is there, and is told; the log has the details."""
+
+    async def broken(_request: web.Request) -> web.StreamResponse:
+        raise ConnectionRefusedError("nobody listens there")
+
+    async with answering(broken) as url, aiohttp.ClientSession() as client, client.get(url / "asked") as answer:
+        assert answer.status == 500
+    assert "nobody listens there" in caplog.text
+
+
+@contextlib.asynccontextmanager
+async def answering(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[URL]:
+    """Serve one more route, `/asked`, for as long as the body runs."""
+    app = make_app(sample_fleet().network, FakeStatus())
+    app.router.add_get("/asked", handler)
+    server = WebServer(app, ("127.0.0.1", 0))
+    await server.start()
+    try:
+        yield URL("http://{}:{}".format(*server.address))
+    finally:
+        await server.stop()
 
 
 async def test_rules_are_reloaded_from_this_machine(served: Served) -> None:

@@ -107,10 +107,15 @@
   /** Targets for fingers that are too small. */
   const small = () => [...document.querySelectorAll('.tabs a, .button, .chip')].filter(seen).filter((element) => element.getBoundingClientRect().height < 43.5).map((element) => `${name(element)} "${element.textContent.trim().slice(0, 20)}" ${Math.round(element.getBoundingClientRect().height)}`);
 
-  /** Where the focus is: its box, whether its ring is to be seen, and the card that it is in. */
+  /** Where the focus is: its box, whether its ring is to be seen, and the card that it is in. `before` is where the last stop is by now: what lies above may have grown. */
+  let last = null;
   const focused = () => {
     const element = document.activeElement;
-    if (!element || element === document.body) return null;
+    const before = last?.isConnected ? place(last) : null;
+    last = element;
+    return !element || element === document.body ? null : { ...place(element), before };
+  };
+  const place = (element) => {
     const { top, left, bottom, right } = element.getBoundingClientRect();
     const style = getComputedStyle(element);
     const card = element.closest('header.top, footer, section.card, dialog, .banner') ?? document.body;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,8 +79,9 @@ async def stops(opened: Tab) -> list[dict[str, Any]]:
 def out_of_order(found: list[dict[str, Any]]) -> list[str]:
     """Return where the focus goes against the order of reading: down a card, then down the page or a column on."""
     faults = []
-    for one, next_ in itertools.pairwise(found):
-        if one["fixed"] or next_["fixed"]:
+    for next_ in found:
+        one = next_["before"]  # none where its list was drawn anew meanwhile
+        if one is None or one["fixed"] or next_["fixed"]:
             continue
         if one["card"] == next_["card"]:
             back = next_["bottom"] <= one["top"] + 1

@@ -101,7 +101,11 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
             line = f"nothing is served at {request.path[:200]}; / shows what is"
         headers = {name: error.headers[name] for name in _SENT if name in error.headers}
         return _error(request, error.status, line, headers)
-    except (ConnectionError, asyncio.CancelledError):
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response()  # the client is gone: nobody reads it, and that is no fault
+    except asyncio.CancelledError:
         raise
     except MemoryError:
         LOGGER.warning("%s %s: no memory is left for the answer", request.method, request.path_qs[:200])
