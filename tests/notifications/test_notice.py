@@ -19,6 +19,12 @@ def test_the_fingerprint_is_prometheus_one() -> None:
     assert f"{fingerprint(()):016x}" == "cbf29ce484222325"
 
 
+def test_labels_are_hashed_once() -> None:
+    """All alerts are looked at each 2 s while a page is open: to hash their labels was most of that."""
+    first, again = (fingerprint(make_labels({"alertname": "Once"})) for _ in range(2))
+    assert first is again
+
+
 def test_the_key_tells_states_and_lives_apart() -> None:
     """Firing, resolved and a second life of one alert are three messages; the same state twice is one."""
     labels = make_labels({"alertname": "A", "fog_path": "fog/0"})

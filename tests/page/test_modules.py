@@ -44,6 +44,8 @@ PATHS = {
     "String(matcher('r0*/n1')('fog/r01/n1'))": "false",
     "String(matcher('*r0*/n1')('fog/r01/n1'))": "true",
     "String(matcher('a+b')('xa+by'))": "true",
+    "['*b*c', 'a?c*', '?', '**bc?', 'abc*'].map((one) => matcher(one)('aBcbc'))": "true,true,false,false,true",
+    "String(matcher('?*'.repeat(200) + 'x')('a'.repeat(1000)))": "false",
     "String(isUnder('fog/01', 'fog/0'))": "false",
 }
 NAMES = {
@@ -60,6 +62,8 @@ ROUTES = {
     "format({path: 'fog/a b', view: 'nodes', query: {q: 'x=1', state: ''}})": "#/fog/a%20b?view=nodes&q=x%3D1",
     "toPlace({query: {t: '3h', q: 'gone'}}, 'fog/1')": "#/fog/1?t=3h",
     "String(spanOf({query: {from: '10', to: '20'}}, 100).live)": "false",
+    "String(spanOf({query: {t: 'toString'}}, 3700).from)": "100",
+    "parse('#/..%2f..?__proto__=1&view=toString').view": "overview",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from fog_aggregator.promql.labels import Labels, label
@@ -20,6 +20,7 @@ _MASK: Final = 2**64 - 1
 _SEPARATOR: Final = b"\xff"
 
 
+@lru_cache(maxsize=10_000)  # alerts are the same ones at each look, and it goes byte by byte
 def fingerprint(labels: Labels) -> int:
     """Hash labels as Prometheus and Alertmanager do: FNV-1a of 64 bits over names and values, each followed by 0xff."""
     value = _OFFSET

@@ -143,6 +143,8 @@ class Silences:
         if len(self._verdicts) > MAX_SILENCES * 100:
             self._verdicts.clear()
         known = self._verdicts.setdefault(notice.fingerprint, _Verdict(0, frozenset()))
+        if known.version == self._version:
+            return Question(notice, self._version, {})
         newer = takewhile(lambda one: self._versions[one] > known.version, reversed(self._versions))
         tests = {one: self._tests[one] for one in newer if _is_inside(self._silences[one], notice)}
         if not tests:  # the ones that have changed are about other places

@@ -147,7 +147,8 @@ class Notifications:
 
     async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
         """Return when the last silence of each alert ends, unix seconds; 0 for one that is not silenced."""
-        now, ends = self._now(), {one.id: one.ends_at / 1000 for one in self.silences}
+        now = self._now()
+        ends = {one.id: one.ends_at / 1000 for one in self.silences if one.state(now) == "active"}
         if not ends:
             return [0.0] * len(alerts)
         notices = [Notice(labels, (), 0, 0, firing=True) for labels in alerts]

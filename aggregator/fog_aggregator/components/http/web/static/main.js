@@ -2,7 +2,7 @@
 import { copy, h, mount, put, say } from "./base/dom.js";
 import { clock, span } from "./base/numbers.js";
 import { lastOf, parentOf } from "./base/paths.js";
-import { format, parse, SPANS, toPlace } from "./base/route.js";
+import { format, parse, secondsOf, toPlace } from "./base/route.js";
 import { Fleet } from "./data/fleet.js";
 import { Live } from "./data/live.js";
 import { Figures } from "./data/figures.js";
@@ -230,7 +230,7 @@ class Page {
   _shift(step) {
     const { query } = this.route;
     const now = this.now();
-    const [from, to] = query.from && query.to ? [Number(query.from), Number(query.to)] : [now - (SPANS[query.t] ?? 3600), now];
+    const [from, to] = query.from && query.to ? [Number(query.from), Number(query.to)] : [now - secondsOf(query.t), now];
     const move = ((to - from) / 2) * step;
     if (to + move > now) this.go(this.with({ from: "", to: "" }));
     else this.choose(from + move, to + move);

@@ -43,9 +43,32 @@ export function common(paths) {
 export function matcher(pattern) {
   const text = pattern.trim().toLowerCase();
   if (!/[*?]/.test(text)) return (value) => value.toLowerCase().includes(text);
-  const source = text.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, ".*").replace(/\?/g, ".");
-  const test = new RegExp(`^${source}$`);
-  return (value) => test.test(value.toLowerCase());
+  return (value) => fits(text, value.toLowerCase());
+}
+
+/** Tell whether all of a text is as a pattern says. By no regular expression: one of many stars may take hours, and an address has what it likes. */
+function fits(pattern, text) {
+  let at = 0;
+  let star = -1;
+  let from = 0;
+  let place = 0;
+  while (place < text.length) {
+    if (pattern[at] === "*") {
+      star = at;
+      from = place;
+      at += 1;
+    } else if (pattern[at] === "?" || pattern[at] === text[place]) {
+      at += 1;
+      place += 1;
+    } else if (star >= 0) {
+      from += 1; // the last star takes one letter more
+      place = from;
+      at = star + 1;
+    } else {
+      return false;
+    }
+  }
+  return /^\**$/.test(pattern.slice(at));
 }
 
 /** A regular expression of PromQL for exactly this text. */

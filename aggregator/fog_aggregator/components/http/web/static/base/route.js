@@ -47,5 +47,8 @@ export function spanOf({ query }, now) {
   const from = Number(query.from);
   const to = Number(query.to);
   if (query.from && query.to && from < to) return { from, to, live: false };
-  return { from: now - (SPANS[query.t] ?? 3600), to: now, live: true };
+  return { from: now - secondsOf(query.t), to: now, live: true };
 }
+
+/** The seconds of a span by its name; an hour for one that is none. */
+export const secondsOf = (name) => (Object.hasOwn(SPANS, name) ? SPANS[name] : 3600);
