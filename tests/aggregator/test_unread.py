@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import aiohttp
 import pytest
 
 from fog_agent import Agent
+from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.unread import Unread, nodes_by_branch
 from fog_aggregator.service import Aggregator
+from fog_aggregator.tasks import Loops
+from fog_bus.ports import LogError
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -40,6 +44,36 @@ def test_a_branch_that_was_heard_is_not_unread() -> None:
     assert unread.under(("lab",)) == [(("lab", "7"), 3)]
     heard.add(("lab", "7"))
     assert unread.under(("lab",)) == []
+
+
+async def test_all_pages_of_a_streams_subjects_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server tells at most so many at once; a stream that does not answer leaves what was found of it before."""
+    monkeypatch.setattr("fog_aggregator.components.unread.unread.EVERY", 0.0)
+    monkeypatch.setattr("fog_aggregator.components.unread.unread.REST", 0)
+    names = [f"fog.v1.metrics.fog.0.{number}" for number in range(5)]
+    refused: list[str] = []
+
+    class Paged:
+        stream = "FOG_V1_METRICS"
+
+        async def subjects(self, matching: str, skip: int = 0) -> list[str]:
+            if refused:
+                refused.append(matching)
+                raise LogError("timeout")
+            return names[skip : skip + 2] if matching.endswith(">") else []
+
+    async def logs() -> list[Paged]:
+        return [Paged()]
+
+    unread, branches = Unread(lambda _: False), BranchPatterns([("fog", "*")])
+    given: Any = (logs, Subjects(), branches, unread, lambda: True, TelemetryCollector(reserved_names=True), Loops())
+    component = UnreadBranches(*given)
+    await component.start()
+    await eventually(lambda: unread.under(()) == [(("fog", "0"), 5)])
+    refused.append("from now on")
+    await eventually(lambda: len(refused) > 3, what="it was asked again, and again")
+    assert unread.under(()) == [(("fog", "0"), 5)]
+    await component.stop(1.0)
 
 
 def _unread(root: Aggregator) -> dict[str, int]:
