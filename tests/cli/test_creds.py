@@ -139,8 +139,23 @@ def test_secrets_are_their_owners(keys: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == (0o644 if file.name == "resolver.conf" else 0o600), file
     text = (keys / "resolver.conf").read_text()
     seeds = [file.read_text().strip() for file in keys.glob("*.nk")]
-    assert len(seeds) == 9
+    assert len(seeds) == 10
     assert not [seed for seed in seeds if seed in text]
+
+
+def test_a_folder_of_before_draws_a_role_that_came_later(keys: Path) -> None:
+    """Once, and the server's file has it then; a key of any other role that is gone is an error, and none is drawn."""
+    (keys / "role-region.nk").unlink()
+    creds(keys, "revoke", str(keys / "node-fog-1.creds"))  # writes the server's file, without that role
+    before = (keys / "resolver.conf").read_text()
+    creds(keys, "region", "fog/0")
+    drawn, after = (keys / "role-region.nk").read_text(), (keys / "resolver.conf").read_text()
+    assert len(after) > len(before) + 1000
+    creds(keys, "region", "fog/1")
+    assert ((keys / "role-region.nk").read_text(), (keys / "resolver.conf").read_text()) == (drawn, after)
+    (keys / "role-node.nk").unlink()
+    refused = run("creds", "node", "fog/9", "--dir", str(keys))
+    assert (refused.returncode, "role-node.nk cannot be read" in refused.stderr) == (1, True)
 
 
 def test_a_hundred_at_once(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Three tiers: a root above regions, a region above sites, and nodes beside the branches of each.
 
-A region has a pair of aggregators, and one of these may lose its state.
+With the shipped files and credentials, and without. A region has a pair of aggregators, and one of these may lose its
+state.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -16,12 +18,16 @@ import pytest
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
+from fog_bus.streams import reader_names
+from fog_cli.credentials.roles import READER, SUBTREE, roles
 from fog_cli.demo.aggregator_stats import AggregatorView
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.services import running, serving, total
-from tests.cli.aggregators import free_address
-from tests.cli.processes import fog
+from tests.cli.aggregators import aggregator, free_address, shows
+from tests.cli.processes import fog, run
+from tests.deployments.shipped import DEPLOY
+from tests.rights.shipped import Shipped, signed
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 NODES = {"fog/0/0/1": 1, "fog/0/0/2": 20, "fog/0/9": 300, "fog/9": 4000}
@@ -63,6 +69,65 @@ async def test_each_tier_has_what_is_below_it(fog_nats: NatsServer) -> None:
         await all_have(site=(site, 26), root=(root, 4321))
         async with serving(region_settings) as region:
             await all_have(region=(region, 326), root=(root, 4326))
+
+
+def credentials(shipped: Shipped, role: str, place: str) -> tuple[str, str]:
+    """Make a user of a role at a place; return its file and the prefix of its inboxes."""
+    keys = Path(shipped.logins["admin"]["creds"]).parent
+    made = run("creds", role, place, "--dir", str(keys))
+    assert made.returncode == 0, made.stderr
+    file, _, inbox = made.stdout.split()
+    return file, inbox
+
+
+async def test_the_shipped_files_with_no_right_that_is_not_shipped() -> None:
+    """root.toml above region.toml above branch.toml, each with credentials of its role: each has what is below it.
+
+    The region names the site that no aggregator reads.
+    """
+    nodes = {"fog/0/0/3": 1, "fog/0": 20, "fog": 300, "fog/0/7/1": 4000}
+    with signed() as shipped:
+        for path in ("fog/0/0", "fog/0/7"):
+            made = run("streams", "apply", "--path", path, "--update", *shipped.options("admin"))
+            assert made.returncode == 0, made.stderr
+        async with AsyncExitStack() as stack:
+
+            async def start(file: str, login: tuple[str, str], *others: str) -> AggregatorView:
+                reading = ("--nats", shipped.server.url, "--creds", login[0], "--inbox-prefix", login[1])
+                return await stack.enter_async_context(aggregator("--config", str(DEPLOY / file), *reading, *others))
+
+            for path, number in nodes.items():
+                collector = TelemetryCollector()
+                collector.register_counter("work_total", "Work").increment(number)
+                creds, inbox = credentials(shipped, "node", path)
+                options = NatsOptions.parse(shipped.server.url, creds=creds, inbox_prefix=inbox)
+                agent = await stack.enter_async_context(Agent(collector, path=path, options=options, interval=0.1))
+                assert await agent.flush()
+            known = shipped.logins["aggregator"]
+            often = ("--rollup-interval", "100ms")
+            root = await start("root.toml", (known["creds"], known["inbox_prefix"]))
+            region = await start("region.toml", credentials(shipped, "region", "fog/0"), *often)
+            branch = credentials(shipped, "branch", "fog/0/0")
+            site = await start("branch.toml", branch, "--path", "fog/0/0", *often)
+            for tier, total_of_tier in ((site, 1), (region, 21), (root, 321)):
+                await eventually(lambda: shows(tier, f"work_total {total_of_tier}"), deadline=60)  # noqa: B023 - awaited
+            unread = 'fog_aggregator_branch_nodes_unread{path="fog/0/7"} 1'
+            await eventually(lambda: shows(region, unread), deadline=60, what="a site that nobody reads is named")
+
+
+def rights(role: str) -> set[str]:
+    """Return what a role may publish, as a user of fog/0."""
+    names = reader_names(("fog", "0"))
+    given = (right.replace(SUBTREE, "fog_0") for right in roles("fog.v1")[role].publish)
+    return {right.replace(READER, name) for right in given for name in names}
+
+
+def test_remarks_have_the_rights_of_a_region() -> None:
+    """In the shipped user of a branch they are those that `fog creds region` gives and `fog creds branch` does not."""
+    remarks = re.findall(r'^ *# ("\$JS.*)$', (DEPLOY / "nats-server.conf").read_text(), re.MULTILINE)
+    assert {right for line in remarks for right in re.findall(r'"([^"]*)"', line)} == rights("region") - rights(
+        "branch"
+    )
 
 
 @contextmanager

@@ -26,6 +26,8 @@ _KEYS: Final = {
     "nodes": nkeys.PREFIX_BYTE_ACCOUNT,
 }
 _ACCOUNTS: Final = ("account", "nodes")
+_LATER: Final = ("region",)
+"""Roles that folders of earlier versions have no key of: it is drawn when it is needed."""
 
 
 class Folder:
@@ -64,6 +66,7 @@ class Folder:
         """
         settings = self._settings()
         role = roles(settings["prefix"])[role_name]
+        self._draw_later(role)
         issuer, account, key = self._key(f"role-{role.name}"), self._key(_of(role)), new_key(nkeys.PREFIX_BYTE_USER)
         tags = tags_of(path) + (reader_tags(path) if role.has_readers else [])
         claims: dict[str, Any] = {"type": "user", "issuer_account": public(account), "tags": tags}
@@ -121,7 +124,17 @@ class Folder:
 
     def _signing(self, chosen: Sequence[Role]) -> list[tuple[Role, str]]:
         """Return roles with the public keys that sign their users."""
-        return [(role, public(self._key(f"role-{role.name}"))) for role in chosen]
+        return [(role, public(self._key(f"role-{role.name}"))) for role in chosen if not self._lacks(role)]
+
+    def _lacks(self, role: Role) -> bool:
+        return role.name in _LATER and not (self._directory / f"role-{role.name}.nk").exists()
+
+    def _draw_later(self, role: Role) -> None:
+        """Draw the key of a role that the version which made the folder did not know."""
+        with alone_in(self._directory):
+            if self._lacks(role):
+                self._write(f"role-{role.name}.nk", seed(new_key(nkeys.PREFIX_BYTE_ACCOUNT)) + "\n")
+                self._write_config()
 
     def _settings(self) -> dict[str, Any]:
         file = self._directory / _SETTINGS

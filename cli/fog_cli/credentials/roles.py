@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fog_bus.streams import OLD_NAMES, bucket_stream, leases_bucket, reader_names, stream_name
@@ -72,7 +72,7 @@ def roles(prefix: str) -> dict[str, Role]:
         inbox="_INBOX_ADMIN",
         longest=_LONGEST_COMMAND,
     )
-    found = (_node(prefix), _aggregator(prefix), _branch(prefix), _operator(prefix), admin)
+    found = (_node(prefix), _aggregator(prefix), _branch(prefix), _region(prefix), _operator(prefix), admin)
     return {role.name: role for role in found}
 
 
@@ -136,6 +136,18 @@ def _branch(prefix: str) -> Role:
         has_path=True,
         has_readers=True,
     )
+
+
+def _region(prefix: str) -> Role:
+    """Return a branch with branches of its own: it reads the stream of totals too, which has those of all branches.
+
+    It may look at every stream, to name the branches below it that no aggregator reads.
+    """
+    branch = _branch(prefix)
+    totals = [stream_name("rollups", Subjects(prefix)), OLD_NAMES["rollups"]]
+    own = [f"$JS.API.STREAM.MSG.GET.{stream}" for stream in _streams_of_branch(prefix)[:2]]
+    reading = ["$JS.API.STREAM.INFO.*", *_reading(READER, *totals), *own]
+    return replace(branch, name="region", publish=[*branch.publish, *reading])
 
 
 def _streams_of_branch(prefix: str) -> list[str]:

@@ -5,9 +5,10 @@
   nats-server -c deploy/nats-server-jwt.conf
 
 `init` draws the keys of an operator and an account, and writes creds/resolver.conf, which the server's configuration
-includes; the server need not be told of users. A credential belongs to a role: node and branch (of a path), aggregator,
-operator (of a path; commands, audits and decodes), admin (makes the streams). It can do no more than its role, as the
-server puts the path into the role's permissions. `revoke` takes files of credentials back; then reload the server.
+includes; the server need not be told of users. A credential belongs to a role: node and branch (of a path), region (a
+branch above branches), aggregator, operator (of a path; commands, audits and decodes), admin (makes the streams). It
+can do no more than its role, as the server puts the path into the role's permissions. `revoke` takes files of
+credentials back; then reload the server.
 Its directory is all that is needed to make any credential: keep it off the fleet.
 """
 
@@ -31,7 +32,7 @@ class Settings:
     action: str = option(
         REQUIRED,
         "init, the role of the users to make, or revoke",
-        choice("init", "node", "branch", "aggregator", "operator", "admin", "revoke"),
+        choice("init", "node", "branch", "region", "aggregator", "operator", "admin", "revoke"),
         positional=True,
     )
     places: tuple[str, ...] = option(
