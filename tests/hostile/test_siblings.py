@@ -71,7 +71,10 @@ async def test_a_subtree_is_as_the_whole(tmp_path: Path) -> None:
         status = json.loads((await fog.ask("one", "/api/status")).text)
         assert (status["path"], status["coverage"]["nodes"]["live"], status["streams"]) == ("fog/0", 3, [])
         events = json.loads((await fog.ask("one", "/api/events")).text)
-        assert (len(events["events"]), events["total"], events["lost"]) == (3, None, None)
+        names = [one["name"] for one in events["events"]]
+        assert names.count("event") == 3
+        assert not any(SIBLING in name for name in names)
+        assert (events["total"], events["lost"]) == (None, None)
         alerts = json.loads((await fog.ask("one", "/api/v1/alerts")).text)["data"]["alerts"]
         assert [alert["labels"]["fog_path"] for alert in alerts] == ["fog/0"]
         assert alerts[0]["annotations"] == {"summary": "fog/0 has some"}
