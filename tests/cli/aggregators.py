@@ -36,10 +36,10 @@ async def aggregator(*arguments: str, **environ: str) -> AsyncIterator[Aggregato
         assert process.returncode == 0
 
 
-async def is_healthy(address: str) -> bool:
-    """Whether an aggregator answers, ready or not."""
+async def is_healthy(address: str, question: str = "/-/healthy") -> bool:
+    """Whether an aggregator answers, ready or not; with `/-/ready`, whether it is ready too."""
     try:
-        await asyncio.to_thread(Api(address).get, "/-/healthy")
+        await asyncio.to_thread(Api(address).get, question)
     except CommandError:
         return False
     return True

@@ -115,6 +115,7 @@ async def watched(server: NatsServer, directory: Path, *arguments: str) -> Async
     async with AsyncExitStack() as stack:
         watcher = Watcher(address, (*command, "--state-dir", str(directory / "state"), *arguments), stack)
         await watcher.start()
+        await eventually(lambda: is_healthy(address, "/-/ready"), deadline=60, what="it is ready")
         yield watcher
 
 

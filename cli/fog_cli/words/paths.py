@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from fog_cli.words.text import ELLIPSIS
-
-_ANY: Final = re.compile(r"\*+")
 
 
 def parent_of(path: str) -> str:
@@ -57,9 +55,8 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     text = pattern.strip().lower()
     if not re.search(r"[*?]", text):
         return lambda value: text in value.lower()
-    source = ".*".join(re.escape(part).replace(r"\?", ".") for part in _ANY.split(text))
-    test = re.compile(source, re.DOTALL)
-    return lambda value: test.fullmatch(value.lower()) is not None
+    test = re.compile(fnmatch.translate(text.replace("[", "[[]")))  # which goes back over no part that was found
+    return lambda value: test.match(value.lower()) is not None
 
 
 def quoted(text: str) -> str:

@@ -313,8 +313,8 @@ def _created(series: _Series, page: int, now: float, since: float | None) -> flo
     """
     if series.created is not None and series.created.page != page:
         series.created = None
-    told = nan if series.created is None else float(series.created.value)
-    raw = told if isfinite(told) else None
+    moment = nan if series.created is None else float(series.created.value)
+    raw = moment if isfinite(moment) else None
     if raw is None:
         series.reported = None
     elif series.raw is None:
