@@ -21,7 +21,7 @@ from utilityfog_frontend.telemetry.names import base_name
 
 _MOST_PAIRS: Final = 500_000
 """Pairs that are remembered, so that equal ones are one object."""
-MOST_OWN: Final = 20_000
+_MOST_OWN: Final = 20_000
 """Label sets of our own samples that are remembered."""
 OwnLabels: TypeAlias = dict[tuple[str, Labels], Labels]
 """Label sets of PromQL by the name and the labels of a sample."""
@@ -75,8 +75,6 @@ class Capture:
             one is not other for one, other in zip(parts, self._parts, strict=True)
         )
         self._version, self._parts = version, parts
-        if len(self._names) > MOST_OWN:
-            self._names.clear()
         mine = [sample for family in own for sample in own_samples(family, self._names)]
         labels = [labels for labels, _, _ in mine]
         if changed or self._table is None or labels != self._own:
@@ -130,12 +128,13 @@ def _columns_of(family: FamilySamples) -> Iterator[_Found]:
             yield _Found(family, place, name + column.suffix, column)
 
 
-def own_samples(family: FamilySnapshot, known: OwnLabels | None = None) -> Iterator[tuple[Labels, float, float]]:
+def own_samples(family: FamilySnapshot, known: OwnLabels) -> Iterator[tuple[Labels, float, float]]:
     """Yield the samples of one of the aggregator's own families: labels, value, when it began to count.
 
-    `known` has the label sets of earlier ones, and takes those of these.
+    `known` has the label sets of earlier ones, and takes those of these; it is emptied when it has too many.
     """
-    known = {} if known is None else known
+    if len(known) > _MOST_OWN:
+        known.clear()
     for one in family.series:
         born = (one.created or -inf) if family.family.type.incremental else nan
         for name, labels, value in number_samples(FamilySnapshot(family.family, [one])):

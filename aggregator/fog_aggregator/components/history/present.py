@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fog_aggregator.history.capture import MOST_OWN, OwnLabels, own_samples
+from fog_aggregator.history.capture import OwnLabels, own_samples
 from fog_aggregator.promql.labels import Labels, Matcher, select_labels
 from fog_aggregator.promql.storage import Part
 from utilityfog_frontend.telemetry.model import FamilySnapshot
@@ -58,8 +58,6 @@ class OwnPresent:
             found = [one for family in self._collect() for one in own_samples(family, self._names)]
             samples = _Samples(moment, [labels for labels, _, _ in found], [value for _, value, _ in found])
             self._latest = samples
-            if len(self._names) > MOST_OWN:
-                self._names = {}
         return samples
 
 
