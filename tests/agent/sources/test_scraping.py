@@ -52,6 +52,10 @@ class Node:
         """Return one value, or None."""
         return self.values().get(name, {}).get(tuple(sorted(labels.items())))
 
+    def wait_for(self, *sources: str) -> None:
+        """Wait until sources have been read: on a busy machine the first reading may take too long."""
+        wait_until(lambda: all(self.value("fog_agent_source_up", source=source) == 1 for source in sources))
+
 
 @contextmanager
 def running(*tables: dict[str, Any], kind: str = "scrape") -> Iterator[Node]:
@@ -119,6 +123,7 @@ def test_a_target_that_began_anew_while_it_was_away_is_counted_in_full() -> None
     text = "# TYPE c_total counter\nc_total {}\n# TYPE c_created gauge\nc_created {}\n"
     exporter = Exporter(page(text.format(100, 1000)))
     with exporter.listening() as port, running(table(port)) as node:
+        node.wait_for("app")
         assert node.value("c_total", job="app") == 0
         exporter.answer = lambda request: request.send_error(503)
         wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0)
@@ -134,6 +139,7 @@ def test_a_histogram_of_which_a_bucket_fell_began_anew() -> None:
     text = '# TYPE h histogram\nh_bucket{{le="1"}} {}\nh_bucket{{le="+Inf"}} {}\nh_sum {}\nh_count {}\n'
     exporter = Exporter(page(text.format(5, 6, 9, 6)))
     with exporter.listening() as port, running(table(port)) as node:
+        node.wait_for("app")
         assert node.value("h", job="app") == HistogramValue((0, 0), 0)
         exporter.answer = page(text.format(4, 10, 20, 10))
         wait_until(lambda: node.value("h", job="app") == HistogramValue((4, 6), 20.0))
@@ -143,6 +149,7 @@ def test_gauges_of_a_target_that_is_away_end_and_counts_stay() -> None:
     """After three intervals."""
     exporter = Exporter(page("g 5\nc_total 1\n"))
     with exporter.listening() as port, running(table(port)) as node:
+        node.wait_for("app")
         assert node.value("g", job="app") == 5
         exporter.answer = page("g 5\nc_total 4\n")
         wait_until(lambda: node.value("c_total", job="app") == 3)
@@ -165,6 +172,7 @@ def test_two_targets_share_a_family_and_fail_each_by_itself() -> None:
     with first.listening() as port, second.listening() as hanging:
         try:
             with running(table(port), table(hanging, name="other"), table(port, name="third", job="x")) as node:
+                node.wait_for("app", "third")
                 first.answer = page("c_total 3\n")
                 wait_until(lambda: node.value("c_total", job="app") == node.value("c_total", job="x") == 2)
                 wait_until(lambda: node.value("fog_agent_source_up", source="other") == 0)
@@ -320,6 +328,7 @@ def test_a_series_of_two_targets_is_the_first_one_s(caplog: pytest.LogCaptureFix
         second.listening() as two,
         running(table(one, job="x"), table(two, name="other", job="x")) as node,
     ):
+        node.wait_for("app", "other")
         for count in range(1, 4):
             first.answer, second.answer = page(f"c_total {1000 + count}\n"), page(f"c_total {50 + 9 * count}\n")
             wait_until(partial(has_counted, node, count))
@@ -335,6 +344,7 @@ def test_a_page_that_is_made_while_a_program_counts_counts_nothing_twice() -> No
     text = '# TYPE h histogram\nh_bucket{{le="1"}} {}\nh_bucket{{le="+Inf"}} {}\nh_sum {}\nh_count {}\n'
     exporter = Exporter(page(text.format(5, 6, 9, 6)))
     with exporter.listening() as port, running(table(port)) as node:
+        node.wait_for("app")
         exporter.answer = page(text.format(5, 7, 9.5, 7))
         wait_until(lambda: node.value("h", job="app") == HistogramValue((0, 1), 0.5))
         exporter.answer = page(text.format(7, 8, 10, 8))
