@@ -35,35 +35,39 @@ async def exported(view: AggregatorView) -> int:
     return next((int(float(line.removeprefix(FORKS))) for line in text.splitlines() if line.startswith(FORKS)), -1)
 
 
-async def one_life(url: str, state: Path, view: AggregatorView, seen: int, *, kill: bool) -> int:
-    """Let an agent live until the fleet has more than `seen`, and end it; return what the fleet has at least."""
+async def one_life(url: str, state: Path, view: AggregatorView, least: int, *, kill: bool) -> None:
+    """Let an agent live until the fleet has at least so many, and end it."""
     arguments = ["--path", "fog/0", "--nats", url, "--interval", "100ms", "--state-dir", str(state)]
     with fog("agent", *arguments) as agent:
 
-        async def more() -> int:
-            found = await exported(view)
-            return found + 1 if found > seen else 0
+        async def counted() -> bool:
+            return await exported(view) >= least
 
-        found = await eventually(more, deadline=60, what="the fleet has counted on") - 1
+        await eventually(counted, deadline=60, what=f"the fleet has counted {least}")
         if kill:
             agent.kill()
         else:
             agent.terminate()
         await asyncio.to_thread(agent.communicate, timeout=60)
-    return found
 
 
 async def test_kernel_counters_are_counted_once(fog_nats: NatsServer, tmp_path: Path) -> None:
     """The time while the agent was away is counted once, after a kill -9 as after a good end; the past is not."""
     url = await asyncio.to_thread(with_streams, fog_nats.url)
     async with aggregator("--nats", url) as view:
+
+        async def read_to_its_end() -> bool:
+            numbers = await view.numbers()
+            return numbers is not None and numbers.live == 0
+
         before = forks_now()
-        seen = -1
-        for kill in (True, False, True):
-            seen = await one_life(url, tmp_path, view, seen, kill=kill)
+        await one_life(url, tmp_path, view, 0, kill=True)
+        since = forks_now()
+        for kill in (False, True, False):
             await asyncio.to_thread(begin_processes)
-        seen = await one_life(url, tmp_path, view, seen, kill=False)
-        assert 3 * AWAY <= seen <= forks_now() - before
+            await one_life(url, tmp_path, view, forks_now() - since, kill=kill)
+        await eventually(read_to_its_end, deadline=60)
+        assert await exported(view) <= forks_now() - before
 
 
 def test_a_state_directory_that_cannot_be_used_is_told(fog_nats: NatsServer, tmp_path: Path) -> None:
