@@ -18,6 +18,9 @@ from fog_agent.edge.driving.worker import InPlace, Worker
 from fog_agent.edge.options import Beside
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
+from fog_bus.posting import Answered
+from fog_schema.codec import encode_request
+from fog_schema.frames import Request
 from fog_schema.limits import PAYLOAD_MARGIN
 from fog_schema.subjects import DEFAULT_PREFIX
 from fog_testing.waiting import eventually
@@ -53,6 +56,29 @@ class SlowStream:
         return Publish(Outcome.ACKED)
 
 
+class PostingStream(SlowStream):
+    """One that calls back, in the next turn of the loop; `publish` is never needed."""
+
+    async def publish(self, subject: str, data: bytes, _deadline: float) -> Publish:
+        """Fail: a task would be needed."""
+        raise AssertionError(f"{subject}: {len(data)} bytes")
+
+    def post(self, subject: str, data: bytes, _deadline: float, answered: Answered) -> bool:
+        """Take one message in."""
+        if subject == "metrics":
+            self.reader.read(data)
+        asyncio.get_running_loop().call_soon(answered, Publish(Outcome.ACKED))
+        return True
+
+
+class BrokenStream(SlowStream):
+    """One that raises, as no bus may."""
+
+    async def publish(self, subject: str, data: bytes, _deadline: float) -> Publish:
+        """Fail."""
+        raise ZeroDivisionError(subject, len(data))
+
+
 class _Parts:
     """Nothing that would have to end."""
 
@@ -62,18 +88,23 @@ class _Parts:
         """Do nothing."""
 
 
-@asynccontextmanager
-async def sending(
-    collector: TelemetryCollector, lost: int = 0, events: str | None = "events"
-) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
-    """Provide a sender at work, whose next interval is an hour away."""
+def made(collector: TelemetryCollector, stream: SlowStream, events: str | None) -> tuple[Sender, Publication]:
+    """Return a sender whose next interval is an hour away."""
     address = Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0))
     publication = attach(
         collector, address, time.monotonic(), Tenure(_Parts()), lambda: True, Beside(state_dir=None, filters=None)
     )
-    stream = SlowStream()
+    return Sender(publication, cast("Bus", stream), "metrics", events, phase=0.0), publication
+
+
+@asynccontextmanager
+async def sending(
+    collector: TelemetryCollector, lost: int = 0, events: str | None = "events", stream: SlowStream | None = None
+) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
+    """Provide a sender at work."""
+    stream = stream or SlowStream()
     stream.lost = lost
-    sender = Sender(publication, cast("Bus", stream), "metrics", events, phase=0.0)
+    sender, publication = made(collector, stream, events)
     task = asyncio.create_task(sender.run())
     try:
         yield sender, stream, publication
@@ -139,3 +170,69 @@ async def test_a_final_that_cannot_be_encoded_is_told_at_once(monkeypatch: pytes
         monkeypatch.delattr(type(publication.epoch.writer), "finish")
         async with asyncio.timeout(60):
             assert not await sender.finish(3600.0)
+
+
+async def test_frames_and_events_need_no_task_where_the_bus_calls_back() -> None:
+    """There are two, to follow the connection and to wait for the end, whatever is sent."""
+    collector, work = program()
+    async with sending(collector, stream=PostingStream()) as (sender, stream, publication):
+        await eventually(lambda: sender._publisher.idle)  # noqa: SLF001
+        before = asyncio.all_tasks()
+        for total in range(2, 5):
+            work.increment()
+            collector.record_event("more")
+            assert await sender.flush(60)
+            assert stream.reader.total("work_total") == total
+            assert publication.epoch.events.acknowledged == total - 1
+        assert asyncio.all_tasks() == before
+
+
+async def test_a_sender_that_is_stopped_makes_no_call_more() -> None:
+    """Neither for a timer that has come in the same turn of the loop, nor for an answer: another agent goes on."""
+    collector, work = program()
+    async with sending(collector, stream=PostingStream()) as (sender, _, publication):
+        await eventually(lambda: sender._publisher.idle)  # noqa: SLF001
+        seq = publication.epoch.writer.seq
+        work.increment()
+        sender._publisher.flush(time.monotonic())  # noqa: SLF001 - a frame is due
+        sender.requested("", encode_request(Request()))
+        sender.stop()
+        in_flight = len(publication.epoch.outbox)
+        assert in_flight
+        sender.requested("", encode_request(Request()))
+        sender._driver._alarm._ring()  # noqa: SLF001 - as if it had been due
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(publication.epoch.outbox) == in_flight
+        assert publication.epoch.writer.seq == seq + 1
+
+
+async def test_what_a_bus_raises_ends_the_sender() -> None:
+    """It is its task's, which says so in the log; to go on without a word would be worse."""
+    collector, _ = program()
+    sender, _ = made(collector, BrokenStream(), None)
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(sender.run(), 60)
+    assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
+
+
+@pytest.mark.parametrize("lost_again", [0, 1])
+async def test_a_frame_that_is_refused_is_sent_again(lost_again: int) -> None:
+    """After a pause, or with the next connection; the publisher is told of that one, whatever it has to send."""
+    collector, work = program()
+    outcomes = iter((Publish(Outcome.DISCONNECTED), Publish(Outcome.TIMEOUT), Publish(Outcome.DISCONNECTED)))
+
+    class Unsteady(PostingStream):
+        def post(self, subject: str, data: bytes, deadline: float, answered: Answered) -> bool:
+            answer = next(outcomes, None)
+            if answer is None:
+                return super().post(subject, data, deadline, answered)
+            self.lost = lost_again
+            asyncio.get_running_loop().call_soon(answered, answer)
+            return True
+
+    async with sending(collector, stream=Unsteady(), events=None) as (sender, stream, _):
+        work.increment()
+        assert await sender.flush(60)
+        assert stream.reader.total("work_total") == 2
+        assert next(outcomes, None) is None

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from fog_agent.edge.driving.worker import Aside, InPlace, Worker
+from fog_agent.edge.driving.worker import Aside, InPlace, Worker, begin
 from fog_testing.waiting import eventually
 
 
@@ -28,7 +28,7 @@ async def test_calls_run_in_their_order(worker: Worker) -> None:
         order.append(number)
         return number
 
-    futures = [worker.begin(partial(call, number)) for number in range(100)]
+    futures = [begin(worker, partial(call, number)) for number in range(100)]
     assert await asyncio.gather(*futures) == list(range(100))
     assert order == list(range(100))
     assert await worker.close()
@@ -37,8 +37,8 @@ async def test_calls_run_in_their_order(worker: Worker) -> None:
 async def test_what_a_call_raises_is_its_futures(worker: Worker) -> None:
     """The next call runs."""
     with pytest.raises(ZeroDivisionError):
-        await worker.begin(lambda: 1 / 0)
-    assert await worker.begin(lambda: 1) == 1
+        await begin(worker, lambda: 1 / 0)
+    assert await begin(worker, lambda: 1) == 1
     assert await worker.close()
 
 
@@ -56,7 +56,7 @@ async def test_a_call_ends_though_its_waiter_is_cancelled() -> None:
         release.wait()
         done.set()
 
-    future = worker.begin(call)
+    future = begin(worker, call)
     await eventually(begun.is_set)
     future.cancel()
     release.set()
@@ -68,9 +68,9 @@ async def test_a_call_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.
     """`close` says that it has not ended, and what is begun after it never runs."""
     monkeypatch.setattr("fog_agent.edge.driving.worker.CLOSE_SECONDS", 0.01)
     worker, release = Aside("aside"), threading.Event()
-    worker.begin(release.wait)
+    begin(worker, release.wait)
     assert not await worker.close()
-    late = worker.begin(lambda: pytest.fail("it runs"))
+    late = begin(worker, lambda: pytest.fail("it runs"))
     release.set()
     await eventually(lambda: not aside())
     assert not late.done()
@@ -79,7 +79,7 @@ async def test_a_call_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.
 async def test_the_thread_ends_with_its_owner() -> None:
     """As where a loop died without a word, and took the agent along."""
     worker = Aside("aside")
-    assert await worker.begin(lambda: 1) == 1
+    assert await begin(worker, lambda: 1) == 1
     assert [thread.daemon for thread in aside()] == [True]
     del worker
     gc.collect()
@@ -94,5 +94,5 @@ async def test_where_no_thread_can_begin_calls_run_in_place(monkeypatch: pytest.
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     worker = Aside("aside")
-    assert await worker.begin(threading.current_thread) is threading.main_thread()
+    assert await begin(worker, threading.current_thread) is threading.main_thread()
     assert await worker.close()

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.errors import ProtocolError
 
-from fog_bus.nats.client import Arrivals, Client, Deliveries, Run
+from fog_bus.nats.arrivals import Arrivals, Deliveries, Run
+from fog_bus.nats.client import Client
 from fog_bus.nats.consumer import PullConsumer
 from fog_bus.ports import Message
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import pytest
 
@@ -18,6 +20,18 @@ from tests.bus.broker import connected, make_stream
 
 LONG = 60.0
 """A deadline that no test waits for."""
+
+
+async def post(link: Link, subject: str, payload: bytes, deadline: float) -> Publish:
+    """Publish by callback, as an agent does."""
+    answer: asyncio.Future[Publish] = asyncio.get_running_loop().create_future()
+    if not link.post(subject, payload, deadline, answer.set_result):
+        return await link.publish(subject, payload, deadline)
+    return await answer
+
+
+by_either_way = pytest.mark.parametrize("publish", [Link.publish, post], ids=["by a task", "by callback"])
+Way: TypeAlias = Callable[[Link, str, bytes, float], Awaitable[Publish]]
 
 
 def error(code: int, text: str) -> bytes:
@@ -57,11 +71,12 @@ def test_answers_to_a_publish(answer: bytes, expected: Publish | Refusal) -> Non
     assert (result.outcome is Outcome.ACKED) == isinstance(expected, Publish)
 
 
-async def test_an_acknowledged_publish(fog_nats: NatsServer) -> None:
+@by_either_way
+async def test_an_acknowledged_publish(fog_nats: NatsServer, publish: Way) -> None:
     """The stream's name and sequence come back, and the message has no header: ids are the whole stream's affair."""
     async with connected(fog_nats.url) as link:
         await make_stream(link, "FRAMES")
-        results = await asyncio.gather(*(link.publish("s.a", b"%d" % n, LONG) for n in range(50)))
+        results = await asyncio.gather(*(publish(link, "s.a", b"%d" % n, LONG) for n in range(50)))
         assert [(result.outcome, result.stream) for result in results] == [(Outcome.ACKED, "FRAMES")] * 50
         assert sorted(result.seq for result in results) == list(range(1, 51))
         stored = await JetStream(link).call("STREAM.MSG.GET.FRAMES", {"seq": 1})
@@ -88,6 +103,40 @@ async def test_messages_of_one_turn_leave_together(fog_nats: NatsServer, monkeyp
         assert [data.count(b"alone") for data in written if b"PUB s.a " in data] == [1, 1, 1]
 
 
+async def test_an_answer_settles_what_waits_before_nats_py_reads(
+    fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publish is written at once, and no answer comes by nats-py's task; fails when a version of it is otherwise."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        client = link.connection.client
+        assert client is not None
+        read: list[bytes] = []
+        parse = client._ps.parse  # noqa: SLF001 - of nats-py
+
+        async def parsed(data: bytes = b"") -> None:
+            read.append(data)
+            await parse(data)
+
+        monkeypatch.setattr(client._ps, "parse", parsed)  # noqa: SLF001 - as above
+        for number in range(1, 4):
+            answer: asyncio.Future[Publish] = asyncio.get_running_loop().create_future()
+            assert link.post("s.a", b"x", LONG, answer.set_result)
+            assert (await answer).seq == number
+        await client.flush(5)
+        assert b"".join(read) == b"PONG\r\n"
+
+
+async def test_what_waits_to_be_written_is_not_overtaken(fog_nats: NatsServer) -> None:
+    """A message of the same turn that was published before goes first, so that this one is left to `publish`."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        before = asyncio.ensure_future(link.publish("s.a", b"first", LONG))
+        await asyncio.sleep(0)
+        assert (await post(link, "s.a", b"second", LONG)).seq == 2
+        assert (await before).seq == 1
+
+
 async def test_a_socket_that_is_full_is_waited_for(fog_nats: NatsServer) -> None:
     """Messages that do not fit wait in nats-py's own way, behind the ones before, and arrive once the peer reads."""
     async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, connected(proxy.url) as link:
@@ -103,6 +152,7 @@ async def test_a_socket_that_is_full_is_waited_for(fog_nats: NatsServer) -> None
         held += [asyncio.create_task(link.publish("s.a", b"last", LONG)) for _ in range(2)]
         await asyncio.sleep(0)
         assert client.pending_data_size
+        held.append(asyncio.create_task(post(link, "s.a", b"posted", LONG)))
         proxy.impose(up=CLEAR)
         seqs = [(await one).seq for one in held]
         assert seqs == list(range(1, len(held) + 1))
@@ -122,26 +172,28 @@ async def test_a_link_on_a_connection_that_is_there_already(fog_nats: NatsServer
     assert heard == [b"1", b"2"]
 
 
+@by_either_way
 @pytest.mark.parametrize("jetstream", [True, False])
-async def test_no_stream(*, jetstream: bool) -> None:
+async def test_no_stream(publish: Way, *, jetstream: bool) -> None:
     """No stream takes the subject, or JetStream is off: known at once. A stream made later takes it."""
     with NatsServer(jetstream=jetstream) as server:
         async with connected(server.url) as link:
-            result = await link.publish("s.a", b"x", LONG)
+            result = await publish(link, "s.a", b"x", LONG)
             assert (result.outcome, result.refusal) == (Outcome.REFUSED, Refusal.NO_STREAM)
             if jetstream:
                 await make_stream(link)
-                assert (await link.publish("s.a", b"x", LONG)).outcome is Outcome.ACKED
+                assert (await publish(link, "s.a", b"x", LONG)).outcome is Outcome.ACKED
 
 
-async def test_a_full_stream_and_messages_that_are_too_large(fog_nats: NatsServer) -> None:
+@by_either_way
+async def test_a_full_stream_and_messages_that_are_too_large(fog_nats: NatsServer, publish: Way) -> None:
     """Both are refusals with their own reason, whether the stream, the server or the client says no."""
     async with connected(fog_nats.url) as link:
         await make_stream(link, "FULL", max_bytes=2000, discard="new", max_msg_size=1500)
-        assert (await link.publish("s.a", b"x" * 1400, LONG)).outcome is Outcome.ACKED
-        assert (await link.publish("s.a", b"x" * 1400, LONG)).refusal is Refusal.FULL
-        assert (await link.publish("s.a", b"x" * 1600, LONG)).refusal is Refusal.TOO_LARGE
-        assert (await link.publish("s.a", b"x" * 2_000_000, LONG)).refusal is Refusal.TOO_LARGE
+        assert (await publish(link, "s.a", b"x" * 1400, LONG)).outcome is Outcome.ACKED
+        assert (await publish(link, "s.a", b"x" * 1400, LONG)).refusal is Refusal.FULL
+        assert (await publish(link, "s.a", b"x" * 1600, LONG)).refusal is Refusal.TOO_LARGE
+        assert (await publish(link, "s.a", b"x" * 2_000_000, LONG)).refusal is Refusal.TOO_LARGE
         assert link.connection.generation == 1
 
 
@@ -155,7 +207,8 @@ authorization { users: [
 """
 
 
-async def test_an_agents_permissions() -> None:
+@by_either_way
+async def test_an_agents_permissions(publish: Way) -> None:
     """With exactly the documented ones frames are acknowledged and requests heard; everything else is refused by name.
 
     The server tells of a refused publish only to the connection as a whole, and answers nothing: without a look there
@@ -171,8 +224,8 @@ async def test_an_agents_permissions() -> None:
             heard: list[str] = []
             paths = ["fog.v1.resync.fog", "fog.v1.resync.fog.0", "fog.v1.resync.fog.0.3"]
             await link.listen([*paths, "fog.v1.resync.other"], lambda subject, _: heard.append(subject))
-            assert (await link.publish("fog.v1.metrics.fog.0.3", b"frame", LONG)).outcome is Outcome.ACKED
-            refused = await link.publish("fog.v1.metrics.fog.0.4", b"frame", LONG)
+            assert (await publish(link, "fog.v1.metrics.fog.0.3", b"frame", LONG)).outcome is Outcome.ACKED
+            refused = await publish(link, "fog.v1.metrics.fog.0.4", b"frame", LONG)
             assert (refused.outcome, refused.refusal) == (Outcome.REFUSED, Refusal.PERMISSION)
             assert "fog.v1.metrics.fog.0.4" in refused.text
             for path in [*paths, "fog.v1.resync.other"]:
@@ -182,47 +235,51 @@ async def test_an_agents_permissions() -> None:
             assert link.connection.errors["permission"] == 2  # the publish and the fourth subscription
 
 
-async def test_answers_that_may_not_come() -> None:
+@by_either_way
+async def test_answers_that_may_not_come(publish: Way) -> None:
     """With an inbox that the server forbids no acknowledgement would ever come: the publish says so, and what to do."""
     with NatsServer(config=AGENT) as server:
         async with connected(server.url, user="agent", password="agent") as link:
-            result = await link.publish("fog.v1.metrics.fog.0.3", b"frame", LONG)
+            result = await publish(link, "fog.v1.metrics.fog.0.3", b"frame", LONG)
             assert result.refusal is Refusal.PERMISSION
             assert "inbox prefix" in result.text
 
 
-async def test_nothing_is_buffered_while_there_is_no_connection(fog_nats: NatsServer) -> None:
+@by_either_way
+async def test_nothing_is_buffered_while_there_is_no_connection(fog_nats: NatsServer, publish: Way) -> None:
     """A publish in vain is known at once and never sent later: the frame is the publisher's to repeat."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         fog_nats.kill()
         for _ in range(10):
-            assert (await link.publish("s.a", b"in vain", LONG)).outcome is Outcome.DISCONNECTED
+            assert (await publish(link, "s.a", b"in vain", LONG)).outcome is Outcome.DISCONNECTED
             assert not await link.send("s.a", b"in vain")
         fog_nats.start()
         assert await link.connection.connected(10)
-        assert (await link.publish("s.a", b"x", LONG)).seq == 1
+        assert (await publish(link, "s.a", b"x", LONG)).seq == 1
 
 
-async def test_a_connection_that_ends_while_an_answer_is_awaited(fog_nats: NatsServer) -> None:
+@by_either_way
+async def test_a_connection_that_ends_while_an_answer_is_awaited(fog_nats: NatsServer, publish: Way) -> None:
     """The wait ends with the connection, not with its deadline."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         fog_nats.pause()
-        waiting = asyncio.create_task(link.publish("s.a", b"x", LONG))
+        waiting = asyncio.ensure_future(publish(link, "s.a", b"x", LONG))
         await asyncio.sleep(0)
         fog_nats.kill()
         assert (await waiting).outcome is Outcome.DISCONNECTED
 
 
-async def test_a_lost_answer(fog_nats: NatsServer) -> None:
+@by_either_way
+async def test_a_lost_answer(fog_nats: NatsServer, publish: Way) -> None:
     """A timeout proves nothing: the message is in the stream, and so is its repetition. A late answer does no harm."""
     async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, connected(proxy.url) as link:
         await make_stream(link)
         proxy.impose(down=HELD)
-        assert (await link.publish("s.a", b"x", 0.05)).outcome is Outcome.TIMEOUT
+        assert (await publish(link, "s.a", b"x", 0.05)).outcome is Outcome.TIMEOUT
         proxy.impose(down=CLEAR)
-        assert (await link.publish("s.a", b"x", LONG)).seq == 2
+        assert (await publish(link, "s.a", b"x", LONG)).seq == 2
 
 
 async def test_requests(fog_nats: NatsServer) -> None:

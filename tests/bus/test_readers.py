@@ -13,8 +13,8 @@ from fog_bus.nats.client import Client
 from fog_bus.nats.consumer import PullConsumer
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
-from fog_bus.nats.reader_names import Candidate, ReaderNames
 from fog_bus.ports import LogError, Message
+from fog_bus.reader_names import Candidate, ReaderNames
 from fog_bus.streams import reader_names
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fog_bus.nats.api import JetStream
-from fog_bus.nats.client import Arrivals, Arrived, Run
+from fog_bus.nats.arrivals import Arrivals, Arrived, Run
 from fog_bus.nats.consumer import PullConsumer
 from fog_bus.nats.link import Link
 from fog_bus.ports import Message

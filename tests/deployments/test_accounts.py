@@ -37,7 +37,7 @@ async def test_a_stream_import_answers_nobody(
     answered: bool,
 ) -> None:
     """The frames are stored either way; without an acknowledgement the agent says which import is wrong."""
-    monkeypatch.setattr("fog_agent.edge.sender.ACK_SECONDS", 0.3)
+    monkeypatch.setattr("fog_agent.edge.driving.channel.ACK_SECONDS", 0.3)
     with NatsServer(config=ACCOUNTS % accounts) as server:
         async with connected(server.url, user="fog", password="fog") as link:
             await make_stream(link, "FOG_METRICS", "fog.v1.metrics.>")

@@ -120,7 +120,8 @@ class Publisher:
         self._backoff.succeeded()
         metrics.frames.increment()
         metrics.bytes.increment(len(frame.data))
-        metrics.keyframes.increment(frame.completes)
+        if frame.completes:
+            metrics.keyframes.increment()
         if publication.finals and publication.finals[0] is frame:
             publication.final_acknowledged()
             if self._stage is _Stage.ENDED:  # else it is the final of the epoch before

@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from fog_agent.core.filters.rules import Filters
@@ -306,9 +305,7 @@ class Agent:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.stop()
 
     def _shows_gauges(self) -> bool:
@@ -337,7 +334,9 @@ class _Running:
         self._tasks.append(task)
 
     def cancel(self) -> None:
-        """Have all that was spawned end, if their loop still runs."""
+        """Have all that was spawned end, if their loop still runs; the sender ends at once."""
+        if hasattr(self, "sender"):
+            self.sender.stop()
         for task in self._tasks:
             task.cancel()
 

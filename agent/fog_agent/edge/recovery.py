@@ -15,8 +15,8 @@ from fog_agent.core.frame_size import FrameSize
 from fog_agent.core.journal.recovery import Address, acknowledged, encode_final, is_expired, noted
 from fog_agent.core.publication import Metrics
 from fog_agent.core.writer import MIN_FRAME_BYTES
+from fog_agent.edge.driving.channel import ACK_SECONDS
 from fog_agent.edge.selfmetrics import RecoveryMetrics, SelfMetrics
-from fog_agent.edge.sender import ACK_SECONDS
 from fog_bus.off_loop import off_loop
 from fog_bus.ports import Bus, Outcome, Refusal
 from utilityfog_frontend.telemetry.collector import TelemetryCollector

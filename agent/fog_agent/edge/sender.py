@@ -1,4 +1,4 @@
-"""The agent's loops: they ask the publisher what is next, publish it, and say what became of it."""
+"""The agent's loop over a publisher: to its end, and for those who wait until all is said."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from functools import partial
 from typing import Final
 
 from fog_agent.core.publication import Publication
-from fog_agent.core.schedule import FIRST_RETRY
-from fog_agent.edge.driving.calls import Next, PublisherCalls, Refresh, publisher_of
-from fog_agent.edge.driving.news import News, State
-from fog_agent.edge.driving.worker import InPlace, Worker
+from fog_agent.edge.driving.calls import PublisherCalls, Refresh, publisher_of
+from fog_agent.edge.driving.driver import Driver, nothing
+from fog_agent.edge.driving.news import News
+from fog_agent.edge.driving.worker import InPlace, Worker, begin
 from fog_bus.ports import Bus
 
-ACK_SECONDS: Final = 3.0
 GRACE_SECONDS: Final = 1.0  # beyond its deadline an end waits so long for a call that is under way
 
 
@@ -37,32 +36,33 @@ class Sender:
         worker: Worker | None = None,
         refresh: Refresh = lambda _: None,
     ) -> None:
-        self._clock = time.monotonic
-        self._publisher = publisher_of(publication, phase, self._clock)
-        self._calls = PublisherCalls(self._publisher, self._clock, refresh)
+        self._clock = clock = time.monotonic
+        self._publisher = publisher_of(publication, phase, clock)
+        self._calls = PublisherCalls(self._publisher, clock, refresh)
         self._worker: Worker = worker or InPlace()
-        self._bus, self._subject, self._events = bus, subject, events_subject
-        self._news = News(self._clock)
+        self._bus = bus
+        self._news = News(clock)
+        self._driver = Driver(self._calls, self._worker, bus, subject, events_subject, clock, self._news)
 
     async def run(self) -> None:
         """Encode and send until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick())
-            group.create_task(self._send(self._subject, self._calls.next_frame, lambda: self._calls.frame_at))
-            if self._events is not None:
-                group.create_task(self._send(self._events, self._calls.next_events, lambda: self._calls.events_at))
+        await self._driver.run()
+
+    def stop(self) -> None:
+        """Make no call any more that nobody waits for."""
+        self._driver.stop()
 
     def requested(self, _subject: str, data: bytes) -> None:
         """Pass a request for a keyframe on, if `data` is one. Never raises."""
-        done = self._worker.begin(partial(self._calls.requested, data))
-        done.add_done_callback(lambda _: self._news.tell())
+        self._driver.call(partial(self._calls.requested, data), nothing)
 
     async def flush(self, deadline: float) -> bool:
         """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
         end = self._clock() + deadline
-        flush = await self._worker.begin(partial(self._calls.flush, deadline))
-        await self._bus.connected(end - self._clock())  # in a hurry, unlike the loops
-        return await self._news.verdict(lambda: self._worker.begin(partial(self._calls.flushed, flush)), end)
+        flush = await begin(self._worker, partial(self._calls.flush, deadline))
+        self._driver.go_on()
+        await self._bus.connected(end - self._clock())  # in a hurry, unlike `run`
+        return await self._news.verdict(lambda: begin(self._worker, partial(self._calls.flushed, flush)), end)
 
     async def finish(self, deadline: float) -> bool:
         """End the epoch (see `Publisher.finish`); True when all is acknowledged within `deadline` seconds."""
@@ -70,29 +70,8 @@ class Sender:
         try:
             async with asyncio.timeout(deadline + GRACE_SECONDS):
                 await self._bus.connected(deadline)
-                await self._worker.begin(partial(self._calls.finish, self._bus.max_payload, end))
-                return await self._news.verdict(lambda: self._worker.begin(self._calls.finished), end)
+                await begin(self._worker, partial(self._calls.finish, self._bus.max_payload, end))
+                self._driver.go_on()
+                return await self._news.verdict(lambda: begin(self._worker, self._calls.finished), end)
         except TimeoutError:
             return False
-
-    async def _tick(self) -> None:
-        while True:
-            at = self._publisher.tick_at
-            await self._news.wait(at, lambda: self._publisher.tick_at, at)
-            if self._clock() >= self._publisher.tick_at:
-                await self._worker.begin(self._calls.tick)
-                self._news.tell()
-
-    async def _send(self, subject: str, next_frame: Next, state: State) -> None:
-        while True:
-            await self._bus.connected(None)
-            max_payload = self._bus.max_payload
-            frame, due = await self._worker.begin(partial(next_frame, max_payload))
-            if frame is None:
-                self._news.tell()  # of a connection, for the other task, or that the final cannot be encoded
-                connected = max_payload is not None  # as the publisher was told: it may be another by now
-                await self._news.wait(due if connected else self._clock() + FIRST_RETRY, state, due)
-                continue
-            answer = await self._bus.publish(subject, frame.data, ACK_SECONDS)
-            await self._worker.begin(partial(self._calls.answered, frame, answer))
-            self._news.tell()

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import nats.aio.client
 from nats.aio.client import DEFAULT_BUFFER_SIZE, PING_PROTO
@@ -23,16 +22,14 @@ from nats.aio.transport import TcpTransport
 from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
 
+from fog_bus.nats.arrivals import Arrivals
 from fog_bus.nats.resolver import Address
-from fog_bus.ports import Message
 
 _LONGEST_LINE: Final = 1024 * 1024
 """A server's INFO names every other server of its cluster; nothing else comes near."""
 _SHORT_HEADERS: Final = 256
 _MOST_HEADERS: Final = 64
 """Of so many bytes, and so many of them, headers are remembered."""
-_NUMBER: Final = rb"(\d{1,19})"
-_NUMBERS: Final = rb"\.".join([_NUMBER] * 4)
 
 
 class TlsNotOfferedError(Error):
@@ -43,86 +40,6 @@ class TlsNotOfferedError(Error):
             "TLS was asked for, and this server offers none, so it was told nothing: "
             "turn TLS on there, or ask for none (no tls:// and no TLS files)"
         )
-
-
-Arrived: TypeAlias = tuple[str, bytes, bytes, dict[str, str] | None]
-"""A message as it arrived: subject, reply, data, and headers if it has any."""
-
-
-class Run(NamedTuple):
-    """Deliveries that came one after the other."""
-
-    messages: list[Message]
-    consumer_seqs: list[int]
-    """Their numbers in the consumer."""
-    pending: int
-    """How many more of the consumer's messages the stream had at the last one."""
-
-
-class Deliveries:
-    """Read the deliveries of one consumer, many at once.
-
-    A server that has much to deliver sends one message after the other, which differ in a few numbers. One expression
-    finds these, and they are read together. All that looks otherwise is left to the parser.
-
-    Args:
-        sid: The number of its subscription, in the connection.
-        beginning: The beginning of the deliveries' reply subjects.
-    """
-
-    def __init__(self, sid: bytes, beginning: bytes) -> None:
-        head = rb"MSG ([^ \r\n]+) %b %b%b (\d{1,10})\r\n"
-        self._match = re.compile(head % (re.escape(sid), re.escape(beginning), _NUMBERS)).match
-
-    def read(self, buffer: bytes, at: int) -> tuple[int, Run | None]:
-        """Read the deliveries at a place up to the first that is not complete, or that looks otherwise.
-
-        Returns:
-            Where the next bytes are, and the deliveries; None for none.
-        """
-        match, datas, facts, end = self._match, [], [], len(buffer)
-        while (found := match(buffer, at)) is not None:
-            begin = found.end()
-            after = begin + int(found[6])
-            if after + 2 > end:
-                break
-            datas.append(buffer[begin:after])
-            facts.append(found.groups())
-            at = after + 2
-        if not facts:
-            return at, None
-        subjects, seqs, consumer_seqs, stamps, pending, _ = zip(*facts, strict=True)
-        texts = b" ".join(subjects).decode(errors="replace").split(" ")
-        messages = map(Message._make, zip(texts, datas, map(int, seqs), map(int, stamps), strict=True))
-        return at, Run(list(messages), list(map(int, consumer_seqs)), int(pending[-1]))
-
-
-class Arrivals:
-    """The messages of a subscription that have arrived, past nats-py's queue and its task.
-
-    Args:
-        beginning: The beginning of the reply subjects of a consumer's deliveries; empty for what is no consumer's.
-        wake: Called when some have.
-
-    Attributes:
-        messages: All that have arrived, in order; whoever reads them takes them out.
-        deliveries: Reads many at once; None while the subscription's number is not known.
-    """
-
-    def __init__(self, beginning: bytes, wake: Callable[[], None]) -> None:
-        self.messages: list[Arrived | Run] = []
-        self.deliveries: Deliveries | None = None
-        self._beginning = beginning
-        self._wake = wake
-
-    def begin(self, sid: bytes) -> None:
-        """Take note of the subscription's number in its connection."""
-        self.deliveries = Deliveries(sid, self._beginning) if self._beginning else None
-
-    def put(self, message: Arrived | Run) -> None:
-        """Take a message, or a run of them, and wake whoever reads them."""
-        self.messages.append(message)
-        self._wake()
 
 
 class Client(nats.aio.client.Client):
@@ -185,7 +102,7 @@ class Client(nats.aio.client.Client):
         if self.address is None:
             await self._connect_to_server(self._current_server)
         else:
-            self._transport = transport = _Tcp()  # type: ignore[no-untyped-call] # nats-py's
+            self._transport = transport = _Tcp(self._ps.take)
             await transport.connect_to(self.address, self.options["connect_timeout"])
 
     def named_servers(self) -> dict[str, str | None]:
@@ -260,6 +177,26 @@ class Client(nats.aio.client.Client):
             asyncio.get_running_loop().call_soon(self._write, writer)
         return None
 
+    def post(self, subject: str, reply: str, payload: bytes) -> bool:
+        """Publish at once, past nats-py's coroutines, which take several times as long.
+
+        Args:
+            subject: A valid one; so must `reply` be.
+            reply: Where the answer goes.
+            payload: Of a length that the server takes.
+
+        Returns:
+            False, and nothing was sent, where something waits to be written before it, and over what is no TCP.
+        """
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is None or self._pending or not self.is_connected or self.is_draining_pubs:
+            return False
+        transport = writer.transport
+        if transport.get_write_buffer_size():
+            return False
+        transport.write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(payload), payload))
+        return True
+
     def _write(self, writer: asyncio.StreamWriter) -> None:
         self._writes_soon = False
         if self._pending_data_size > 0:
@@ -301,7 +238,16 @@ class Client(nats.aio.client.Client):
 
 
 class _Tcp(TcpTransport):
-    """Connects to an address that was resolved before, under the server's name."""
+    """Connects to an address that was resolved before, under the server's name.
+
+    Args:
+        take: Is offered bytes as they come, between two messages; returns those that it leaves to nats-py.
+    """
+
+    def __init__(self, take: Callable[[bytes], bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # nats-py's
+        self._take = take
+        self._is_waiting = False
 
     async def connect_to(self, address: Address, seconds: float) -> None:
         """Connect in at most `seconds`."""
@@ -315,6 +261,35 @@ class _Tcp(TcpTransport):
             connection.close()
             raise
         self._bare_io_reader, self._bare_io_writer = self._io_reader, self._io_writer = reader, writer
+        self._hear(reader)
+
+    async def connect_tls(self, *arguments: Any, **options: Any) -> None:
+        """Connect as nats-py does."""
+        await super().connect_tls(*arguments, **options)
+        if self._io_reader is not None:
+            self._hear(self._io_reader)
+
+    async def read(self, buffer_size: int) -> bytes:
+        """Return the next bytes that nobody took as they came."""
+        self._is_waiting = True
+        try:
+            data: bytes = await super().read(buffer_size)
+        finally:
+            self._is_waiting = False
+        return data
+
+    def _hear(self, reader: asyncio.StreamReader) -> None:
+        """Offer to `take` the bytes that come while nats-py's task waits for the next ones."""
+        feed = reader.feed_data
+
+        def feed_data(data: bytes) -> None:
+            if self._is_waiting:
+                data = self._take(data)
+            if data:
+                self._is_waiting = False  # it will be woken, and has these to read first
+                feed(data)
+
+        reader.feed_data = feed_data  # type: ignore[method-assign, assignment]
 
 
 class _Parser(Parser):
@@ -338,6 +313,24 @@ class _Parser(Parser):
             await self._parse(data)
         except Exception as error:
             raise ProtocolError from error
+
+    def take(self, data: bytes) -> bytes:
+        """Hand on the messages at the beginning, if they are plain, complete and arrive somewhere; return the rest.
+
+        So answers settle what waits for them in the same turn of the loop, before nats-py's task is woken.
+        """
+        at = 0
+        while not self.buf and data.startswith(b"MSG ", at) and (end := data.find(b"\r\n", at)) >= 0:
+            words = data[at:end].split(b" ")
+            arrivals = self.arrivals.get(words[2]) if len(words) == 4 and words[3].isdigit() else None
+            if arrivals is None or arrivals.deliveries is not None:
+                break
+            after = end + 2 + int(words[3])
+            if len(data) < after + 2:
+                break
+            arrivals.put((words[1].decode(errors="replace"), b"", data[end + 2 : after], None))
+            at = after + 2
+        return data[at:] if at else data
 
     async def _parse(self, data: bytes) -> None:
         self.buf += data

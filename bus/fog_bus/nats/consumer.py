@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.client import Arrivals, Arrived, Run
+from fog_bus.nats.arrivals import Arrivals, Arrived, Run
 from fog_bus.nats.connection import Client
 from fog_bus.ports import LogError, Message
 

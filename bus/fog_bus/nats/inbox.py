@@ -9,13 +9,16 @@ import asyncio
 import itertools
 import re
 import secrets
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from heapq import heappop, heappush
+from typing import Final, TypeAlias
 
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
-from fog_bus.nats.client import Arrivals, Client, Run
+from fog_bus.nats.arrivals import Arrivals, Run
+from fog_bus.nats.client import Client
 from fog_bus.ports import Outcome, Publish, Refusal
 
 GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
@@ -40,6 +43,10 @@ def _why_nobody(client: Client) -> str:
     return _CUT_OFF.format(client.domain) if client.domain else _ALONE
 
 
+Settle: TypeAlias = Callable[[bytes | Publish], None]
+"""Called once with an answer, or with what stood in the way. Must not raise."""
+
+
 class Inbox:
     """Send messages and wait for their answers. Belongs to the connection's loop.
 
@@ -52,7 +59,9 @@ class Inbox:
         self._subject = ""
         self._deaf = self._nobody = ""
         self._tokens = itertools.count()
-        self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
+        self._waiting: dict[str, tuple[str, Settle]] = {}
+        self._posted: list[tuple[float, str]] = []  # a heap of deadlines, of what has its answer too
+        self._timer: asyncio.TimerHandle | None = None
 
     async def open(self, client: Client) -> None:
         """Open a new place for answers, which nobody can guess, with each new connection."""
@@ -65,8 +74,26 @@ class Inbox:
     def hang_up(self) -> None:
         """Settle all that waits: the connection has ended."""
         self._subject = ""
-        for token in self._waiting:
+        for token in list(self._waiting):
             self._settle(token, Publish(Outcome.DISCONNECTED))
+
+    def post(self, client: Client, subject: str, payload: bytes, deadline: float, settle: Settle) -> bool:
+        """Send one message as `exchange` does, and call back; False, and nothing was sent, where that cannot be done.
+
+        The caller awaits `exchange` then: it has the general rules.
+        """
+        if not self._subject or self._deaf or len(payload) > client.max_payload:
+            return False
+        token = str(next(self._tokens))
+        if not client.post(subject, f"{self._subject}.{token}", payload):
+            return False
+        self._waiting[token] = (subject, settle)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline
+        heappush(self._posted, (until, token))
+        if self._timer is None or until < self._timer.when():
+            self._look_at(until, loop)
+        return True
 
     async def exchange(
         self, client: Client, subject: str, payload: bytes, deadline: float, headers: dict[str, str] | None = None
@@ -79,7 +106,7 @@ class Inbox:
             return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
         token = str(next(self._tokens))
         answer: asyncio.Future[bytes | Publish] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = (subject, answer)
+        self._waiting[token] = (subject, partial(_set, answer))
         try:
             async with asyncio.timeout(deadline):
                 if not self._subject:  # the connection was there before the first that waits for an answer
@@ -91,7 +118,20 @@ class Inbox:
         except GONE:
             return Publish(Outcome.DISCONNECTED)
         finally:
-            del self._waiting[token]
+            self._waiting.pop(token, None)
+
+    def _look_at(self, moment: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(moment, self._expire, loop)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Settle what has waited for too long. One timer does for all: most have had their answers by then."""
+        self._timer, posted, now = None, self._posted, loop.time()
+        while posted and (posted[0][0] <= now or posted[0][1] not in self._waiting):
+            self._settle(heappop(posted)[1], Publish(Outcome.TIMEOUT))
+        if posted:
+            self._look_at(posted[0][0], loop)
 
     def refused(self, text: str) -> None:
         """Settle exchanges of a refused subject; nats-py gives it in lower case and only to the whole connection."""
@@ -103,7 +143,7 @@ class Inbox:
             self._deaf = (
                 f"answers may not come to {self._subject}.*: set the inbox prefix that this user may subscribe to"
             )
-        for token, (subject, _) in self._waiting.items():
+        for token, (subject, _) in list(self._waiting.items()):
             if self._deaf or (what == "publish" and subject.lower() == refused):
                 refusal = self._deaf or f'permissions violation for publish to "{subject}"'
                 self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
@@ -127,6 +167,11 @@ class Inbox:
         self._settle(subject.rpartition(".")[2], answer)
 
     def _settle(self, token: str, answer: bytes | Publish) -> None:
-        _, waiting = self._waiting.get(token, ("", None))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        waiting = self._waiting.pop(token, None)
+        if waiting is not None:
+            waiting[1](answer)
+
+
+def _set(future: asyncio.Future[bytes | Publish], answer: bytes | Publish) -> None:
+    if not future.done():
+        future.set_result(answer)

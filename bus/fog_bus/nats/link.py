@@ -17,6 +17,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -25,6 +26,7 @@ from fog_bus.filters import matches
 from fog_bus.nats.connection import Client, Connection
 from fog_bus.nats.inbox import GONE, REFUSED_SUBJECT
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback, RequestError
+from fog_bus.posting import Answered
 from fog_bus.rate_limited_log import RateLimitedLog
 
 _MESSAGE_ID: Final = "Nats-Msg-Id"
@@ -33,7 +35,7 @@ _WAITING_REQUESTS: Final = 64
 
 
 class Link:
-    """Publish and listen over a `Connection`. Implements `fog_bus.ports.Bus`. Belongs to the connection's loop."""
+    """Publish and listen over a `Connection`, in its loop. Implements `fog_bus.ports.Bus`, and `Posting`."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -57,7 +59,12 @@ class Link:
     async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
         """Publish once and wait at most `deadline` seconds for JetStream's acknowledgement."""
         answer = await self.exchange(subject, payload, deadline)
-        return answer if isinstance(answer, Publish) else parse_ack(answer)
+        return _outcome(answer)
+
+    def post(self, subject: str, payload: bytes, deadline: float, answered: Answered) -> bool:
+        """Publish as `publish` does, without a task; False, and nothing was sent, where `publish` has to do it."""
+        client = self.connection.client
+        return client is not None and self._inbox.post(client, subject, payload, deadline, partial(_judge, answered))
 
     async def request(self, subject: str, payload: bytes, deadline: float) -> bytes:
         """Ask the server of `subject`, the API of JetStream for one, and return the answer.
@@ -165,6 +172,14 @@ def parse_ack(answer: bytes) -> Publish:
     except (ValueError, RecursionError):
         pass
     return Publish(Outcome.REFUSED, Refusal.OTHER, f"not an answer of JetStream: {answer[:100]!r}")
+
+
+def _outcome(answer: bytes | Publish) -> Publish:
+    return answer if isinstance(answer, Publish) else parse_ack(answer)
+
+
+def _judge(answered: Answered, answer: bytes | Publish) -> None:
+    answered(_outcome(answer))
 
 
 def _refusal(code: int, text: str) -> Refusal:

@@ -25,8 +25,8 @@ from fog_bus.nats.api import (
 )
 from fog_bus.nats.consumer import FORGOTTEN_AFTER, PullConsumer, from_sequence, from_time
 from fog_bus.nats.link import WRONG_LAST, Link, parse_ack
-from fog_bus.nats.reader_names import ReaderNames
 from fog_bus.ports import NO_ENTRY, Entry, LogError, Message, Outcome, Publish, Refusal, Share, StreamInfo
+from fog_bus.reader_names import ReaderNames
 from fog_bus.streams import bucket_stream
 
 HEARTBEAT: Final = 2.0

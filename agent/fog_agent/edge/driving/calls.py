@@ -40,15 +40,16 @@ class PublisherCalls:
         refresh: called before series are read.
 
     Attributes:
-        frame_at: what the publisher said after the last call: when it may have a frame.
-        events_at: the same of events.
+        tick_at: what the publisher said after the last call: when `tick` is to be called next.
+        frame_at: when it may have a frame.
+        events_at: when it may have a frame of events.
     """
 
     def __init__(self, publisher: Publisher, clock: Callable[[], float], refresh: Refresh) -> None:
         self._publisher = publisher
         self._clock = clock
         self._refresh = refresh
-        self.frame_at, self.events_at = publisher.frame_at, publisher.events_at
+        self._note()
 
     def tick(self) -> None:
         """End an interval, if it is over: the end may have begun since somebody looked."""
@@ -114,5 +115,6 @@ class PublisherCalls:
         return self._publisher.idle or None
 
     def _note(self) -> None:
-        """Take note of both moments, for other threads: they may not ask while a call is under way."""
-        self.frame_at, self.events_at = self._publisher.frame_at, self._publisher.events_at
+        """Take note of all moments, for other threads: they may not ask while a call is under way."""
+        publisher = self._publisher
+        self.tick_at, self.frame_at, self.events_at = publisher.tick_at, publisher.frame_at, publisher.events_at

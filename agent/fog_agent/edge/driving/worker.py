@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -22,14 +23,18 @@ CLOSE_SECONDS: Final = 1.5
 """How long the last calls are waited for: none of them waits for a source for longer than a second."""
 
 
+Then: TypeAlias = Callable[[Any, Exception | None], None]
+"""Called in the loop with what a call returned, or None and what it raised. Must not raise."""
+
+
 class Worker(Protocol):
     """Runs calls one after the other."""
 
-    def begin(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        """Run a call after those that were begun before; the future has what it returned or raised."""
+    def submit(self, call: Callable[[], Any], then: Then) -> None:
+        """Run a call after those that were submitted before, and let `then` go on; in place that is at once."""
 
     async def close(self) -> bool:
-        """Begin no more; tell whether all calls have ended, after a bounded time."""
+        """Run no more; tell whether all calls have ended, after a bounded time."""
 
     def leave(self) -> bool:
         """As `close`, from another loop, once its own does not run any more. Blocks while a call is under way."""
@@ -38,14 +43,19 @@ class Worker(Protocol):
         """In a forked child: leave to the parent what is shared with it."""
 
 
+def begin(worker: Worker, call: Callable[[], T]) -> asyncio.Future[T]:
+    """Run a call; the future has what it returned or raised."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    worker.submit(call, partial(_settle, future))
+    return future
+
+
 class InPlace:
     """Runs calls where they are made: in a loop that nobody else needs, or one that all of the data belongs to."""
 
-    def begin(self, call: Callable[[], T]) -> asyncio.Future[T]:
+    def submit(self, call: Callable[[], Any], then: Then) -> None:
         """Run a call."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        _settle(future, *_run(call))
-        return future
+        then(*_run(call))
 
     async def close(self) -> bool:
         """Do nothing: all calls have ended."""
@@ -80,21 +90,18 @@ class Aside:
         self._closed = False
         weakref.finalize(self, self._calls.put, None)
 
-    def begin(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        """Run a call; after `close` its future waits for ever."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+    def submit(self, call: Callable[[], Any], then: Then) -> None:
+        """Run a call; after `close` it never runs."""
         if self._closed:
-            return future
-        if self._woken is None and not self._start(loop):
-            _settle(future, *_run(call))
-            return future
-        self._calls.put((call, future))
-        return future
+            return
+        if self._woken is None and not self._start(asyncio.get_running_loop()):
+            then(*_run(call))
+            return
+        self._calls.put((call, then))
 
     async def close(self) -> bool:
-        """End the thread once it has run what was begun."""
-        last = self.begin(lambda: None)
+        """End the thread once it has run what was submitted."""
+        last = begin(self, lambda: None)
         self._closed = True
         self._calls.put(None)
         ended, _ = await asyncio.wait([last], timeout=CLOSE_SECONDS)
@@ -105,12 +112,12 @@ class Aside:
         return bool(ended)
 
     def leave(self) -> bool:
-        """End the thread once it has run what was begun, when the loop does not run any more."""
+        """End the thread once it has run what was submitted, when the loop does not run any more."""
         self._closed = True
         if self._woken is None or self._loop is None:
             return True
         ended = threading.Event()
-        self._calls.put((ended.set, self._loop.create_future()))
+        self._calls.put((ended.set, lambda _result, _error: None))
         self._calls.put(None)
         if self._loop.is_closed():
             os.close(self._woken)
@@ -140,16 +147,16 @@ class Aside:
         return True
 
 
-_Call: TypeAlias = tuple[Callable[[], Any], "asyncio.Future[Any]"]
-_Done: TypeAlias = tuple["asyncio.Future[Any]", object, Exception | None]
+_Call: TypeAlias = tuple[Callable[[], Any], Then]
+_Done: TypeAlias = tuple[Then, Any, Exception | None]
 
 
 def _serve(calls: SimpleQueue[_Call | None], done: deque[_Done], wake: int) -> None:
     """Run calls until there is a None; it knows the queues alone, so that whoever puts into them can go."""
     while (one := calls.get()) is not None:
-        call, future = one
-        done.append((future, *_run(call)))
-        del one, call, future
+        call, then = one
+        done.append((then, *_run(call)))
+        del one, call, then
         with suppress(OSError):  # there is something to read already, or nobody reads any more
             os.write(wake, b"!")
     os.close(wake)
@@ -160,7 +167,8 @@ def _deliver(woken: int, done: deque[_Done]) -> None:
     with suppress(BlockingIOError):
         os.read(woken, 4096)
     while done:
-        _settle(*done.popleft())
+        then, result, error = done.popleft()
+        then(result, error)
 
 
 def _run(call: Callable[[], T]) -> tuple[T | None, Exception | None]:
