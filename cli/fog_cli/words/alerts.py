@@ -74,8 +74,8 @@ def _row(problem: Problem, now: float, most: int) -> list[Span]:
 def _side(problem: Problem, now: float) -> str:
     if until := problem.answer.get("silenced_until"):
         return f"{span(until - now)} left"
-    if fires := problem.answer.get("fires_at"):
-        return f"fires in {span(max(0.0, fires - now))}"
+    if problem.fires_at:
+        return f"fires in {span(max(0.0, problem.fires_at - now))}"
     joined = problem.answer.get("alerts", 0) + sum(problem.answer.get("suppressed", {}).values())
     return f"{count(joined)} alerts" if joined > 1 else ""
 

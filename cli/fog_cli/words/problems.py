@@ -68,6 +68,11 @@ class Problem:
         return "" if name.startswith("fog_aggregator_") else re.sub(r"_(bucket|sum|count)$", "", name)
 
     @property
+    def fires_at(self) -> float:
+        """When a pending alert fires, if nothing changes; 0 for all others."""
+        return float(self.answer.get("fires_at") or 0.0)
+
+    @property
     def value(self) -> str:
         """The value of a single alert, else how many nodes are affected."""
         members = self.answer.get("members", ())

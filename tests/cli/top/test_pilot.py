@@ -24,6 +24,7 @@ from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.cli.processes import ENVIRON, run
 from tests.cli.top.made_up import problems
+from tests.cli.words.test_problems import answer, problem
 
 NODES = [f"fog/{place}/{node}" for place in "abc" for node in range(2)]
 
@@ -70,13 +71,23 @@ def opened(url: str, path: str = "", clock: Clock | None = None) -> Top:
     return Top(Api(url), State(Where(path), link=Link(url)), clock or Clock())
 
 
+class WithPending(Api):
+    """An aggregator with an alert that is made up, which would fire in an hour."""
+
+    def json(self, path: str, query: Mapping[str, object] | None = None) -> Any:
+        """Answer, but for the problems."""
+        pending = problem("Disk full", "fog/b", state="pending", fires_at=time.time() + 3540)
+        return answer(pending) if path == "/api/alerts" else super().json(path, query)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_keyboard_goes_everywhere(fog_nats: NatsServer, size: tuple[int, int]) -> None:
     """It opens, goes down and up, filters, searches, shows each view, and ends with 0."""
     async with small_fleet(fog_nats) as fleet:
-        app = opened(fleet.url)
+        app = Top(WithPending(fleet.url), State(Where(), link=Link(fleet.url)), Clock())
         async with app.run_test(size=size) as pilot:
             await shows(app, "All well")
+            await shows(app, "  Nearest to firing  Disk full fog/b, in 59 min")
             await shows(app, "● live")
             await shows(app, "▸ fog")
             await pilot.press("enter")

@@ -11,10 +11,12 @@ from fog_cli.top.asking import families, series
 from fog_cli.top.screen.children import ratios
 from fog_cli.top.screen.compose import screen
 from fog_cli.top.screen.state import Series, State
+from fog_cli.words.problems import read
 from fog_cli.words.queries import Metric
 from fog_cli.words.text import size_of
 from tests.cli.top.made_up import NOW, place, rack, status
 from tests.cli.top.picture import BLOCK, PAGE, picture, shown
+from tests.cli.words.test_problems import answer, problem
 
 
 def text(state: State, width: int = 120, height: int = 40, now: float = NOW) -> str:
@@ -109,12 +111,34 @@ def test_all_is_well_only_where_it_is_known() -> None:
     assert calm.answers.tree is not None
     calm.answers.tree = {**calm.answers.tree, "nodes": {"live": 100}}
     assert "All well here" in text(calm)
-    assert "✓ Nothing fires   0 pending, 0 silenced" in text(calm)
+    assert "✓ Nothing is wrong" in text(calm)
+    calm.answers.tree["nodes"]["stale"] = 1  # of a place that is behind the listed ones
+    assert "○ Nothing fires" in text(calm)
+    calm.answers.tree["nodes"]["stale"] = 0
     gone = text(calm, now=NOW + 47)
     assert "All well" not in gone
     assert "Disconnected for 48 s. What you see is of 14:13:58." in gone
     assert "✖ disconnected 48 s" in gone
     assert "Nothing was wrong when the aggregator was last heard" in gone
+
+
+def test_where_nothing_is_wrong() -> None:
+    """The last problem, and the pending alert of the place that fires first, in the page's words: at 80x24 too."""
+    soon = [
+        problem(f"Disk {number} full", f"fog/gru/r01/n{number}", state="pending", fires_at=NOW + after)
+        for number, after in enumerate((600, 90, 300))
+    ]
+    soon.append(problem("Queue long", "fog/fra", state="pending", fires_at=NOW + 5))
+    over = {"alert": "BranchLost", "path": "fog/gru/r01", "since": NOW - 900, "until": NOW - 300}
+    calm = rack("fog/gru/r01")
+    calm.answers.problems = read(answer(*soon, resolved=[over]))
+    lines = [line.rstrip() for line in shown(calm, 80, 24)]
+    assert "  Last problem       BranchLost fog/gru/r01, ended 5 min ago" in lines
+    assert "  Nearest to firing  Disk 1 full fog/gru/r01/n1, in 90 s" in lines
+    assert "  Silenced           0" in lines
+    calm.answers.problems = read(answer())
+    assert "  Last problem       none since the aggregator began" in text(calm)
+    assert "  Nearest to firing  nothing is pending" in text(calm)
 
 
 def test_not_ready() -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from fog_cli.top.screen.state import State
 from fog_cli.words.alerts import sign_of
-from fog_cli.words.coverage import standing, states
+from fog_cli.words.coverage import expected, standing, states
 from fog_cli.words.numbers import clock, count, share, span
 from fog_cli.words.paths import shortened
 from fog_cli.words.problems import Problem, Problems, place_of, when
@@ -88,7 +88,7 @@ def problems(state: State, width: int, most: int, now: float) -> Iterator[tuple[
     """Return a line for each problem of the place, the chosen one with all that is said of it; and its number."""
     found, clock_now = state.problems, now + state.link.ahead
     if not found:
-        yield calm(state, now), 0
+        yield from ((line, 0) for line in calm(state, width, now))
         return
     first = max(0, min(len(found) - most, state.chosen.problem - most))
     shown = found[first : first + most]
@@ -128,22 +128,30 @@ def _line(one: Problem, sizes: tuple[int, int, int], width: int, now: float, sta
     return line
 
 
-def calm(state: State, now: float) -> Line:
-    """Return what stands in place of problems."""
+def calm(state: State, width: int, now: float) -> Iterator[Line]:
+    """Return what stands in place of problems: what was wrong last, what may be wrong next, how much is silenced."""
     found: Problems | None = state.answers.problems
     if not state.is_ready:
-        return [("◐ ", "warning"), ("Alerts are held: none fires or resolves until it is ready", "")]
+        yield [("◐ ", "warning"), ("Alerts are held: none fires or resolves until it is ready", "")]
+        return
     if found is None:
-        return [(state.answers.errors.get("alerts", "asking …"), "faint")]
-    here = found.at(state.where.path)
-    last = here.resolved[0] if here.resolved else None
-    ended = (
-        f"last: {last['alert']} {last['path']}, ended {span(now + state.link.ahead - last['until'])} ago"
-        if last
-        else ""
-    )
-    numbers = f"{count(len(here.pending))} pending, {count(len(here.silenced))} silenced"
-    return [("✓ ", "ok"), ("Nothing fires", "bold"), (f"   {numbers}   {ended}", "faint")]
+        yield [(state.answers.errors.get("alerts", "asking …"), "faint")]
+        return
+    here, clock_now = found.at(state.where.path), now + state.link.ahead
+    nodes = state.nodes or {}
+    if expected(nodes) > nodes.get("live", 0):  # behind no line: only so many places are listed
+        yield [("○ ", "note"), ("Nothing fires", "bold")]
+    else:
+        yield [("✓ ", "ok"), ("Nothing is wrong", "bold")]
+    room = max(_LEAST_TEXT, width - 62)
+    last, soon = "none since the aggregator began", "nothing is pending"
+    for one in here.resolved[:1]:
+        last = f"{one['alert']} {shortened(one['path'], room)}, ended {span(clock_now - one['until'])} ago"
+    for near in sorted(here.pending, key=lambda one: one.fires_at)[:1]:
+        soon = f"{near.title} {shortened(near.path, room)}, in {span(max(0.0, near.fires_at - clock_now))}"
+    items = {"Last problem": last, "Nearest to firing": soon, "Silenced": count(len(here.silenced))}
+    for name, value in items.items():
+        yield [(f"  {name:19}", "faint"), (value, "")]
 
 
 def progress(state: State) -> Iterator[Line]:

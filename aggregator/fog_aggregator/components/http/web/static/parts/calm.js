@@ -17,7 +17,7 @@ export function calm(page) {
     h(
       "ul.list",
       item("Last problem", last ? `${last.title} ${last.path}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),
-      item("Nearest to firing", next ? `${next.title} ${next.path}, in ${span(next.fires_at - page.now())}` : "nothing is pending"),
+      item("Nearest to firing", next ? `${next.title} ${next.path}, in ${span(Math.max(0, next.fires_at - page.now()))}` : "nothing is pending"),
       item("Silenced", count(alerts.silenced.length)),
     ),
   ];
