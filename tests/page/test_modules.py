@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from fog_aggregator.query.listing.columns import shape_of
-from fog_testing.fleet import Fleet
-from tests.page.browser import needs_browser, tab
+import pytest
 
-pytestmark = needs_browser
+from fog_aggregator.query.listing.columns import shape_of
+from tests.page.browser import Tab, needs_browser
+from tests.page.made_up import made
+
+pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
 NUMBERS = {
     "count(12941)": "12,941",
     "count(NaN)": "\N{EN DASH}",
@@ -67,7 +69,21 @@ ROUTES = {
     "format({path: 'fog/a b', view: 'nodes', query: {q: 'x=1', state: ''}})": "#/fog/a%20b?view=nodes&q=x%3D1",
     "toPlace({query: {t: '3h', q: 'gone'}}, 'fog/1')": "#/fog/1?t=3h",
     "String(spanOf({query: {from: '10', to: '20'}}, 100).live)": "false",
-    "String(spanOf({query: {t: 'toString'}}, 3700).from)": "100",
+    "String(spanOf(parse('#/?t=toString'), 3700).from)": "100",
+    "parse('#/?t=toString').wrong": "t “toString”",
+    "String(spanOf(parse('#/?from=20&to=10&t=5m'), 3700).from)": "3400",
+    "parse('#/?from=20&to=10').wrong": "from “20”,to “10”",
+    "String(spanOf(parse('#/?from=0&to=1e309'), 3700).live)": "true",
+    "String(spanOf(parse('#/?from=x&to=20'), 3700).live)": "true",
+    "String(spanOf(parse('#/?to=20'), 3700).live)": "true",
+    "String(spanOf(parse('#/?from=-5&to=20'), 3700).live)": "true",
+    "String(spanOf(parse('#/?from=0&to=20'), 3700).from)": "0",
+    "parse('#/' + 'x'.repeat(65)).path": "",
+    "parse('#/' + Array(17).fill('x').join('/')).path": "",
+    "parse('#/' + Array(16).fill('x'.repeat(64)).join('/')).wrong": "",
+    "parse('#/a//b').wrong": "path “a//b”",
+    "parse('#/fog?q=' + 'y'.repeat(1101)).wrong": "q “yyyyyyyyyyyy…yyyyyyyyyyy”",
+    "parse('#/fog?view=nonsense').wrong": "view “nonsense”",
     "parse('#/..%2f..?__proto__=1&view=toString').view": "overview",
 }
 
@@ -85,41 +101,82 @@ FOOTERS = {
     f"said({STATUS.replace('UNKNOWN', 'null').replace('KNOWN', '7200')})": "null",
 }
 """The time until a gap is not said while the rate of one stream is not known."""
+OPEN_NODE = """const { Node } = await import('./views/node.js');
+const families = ['a_size', 'z_size'].map((name) => ({ name, type: 'gauge' }));
+const answers = {
+    nodes: { nodes: [] }, events: { events: [] }, 'v1/query_range': { data: { result: [] } },
+    snapshot: { metrics: Object.fromEntries(families.map(({ name }) => [name, { value: 1, labels: {} }])) },
+    explain: { total: [], node: { epochs: [], closed: [], folded: 0, baselines: 0 } },
+};
+const siblings = { unlike: true, ratio: 9 };
+const odd = (metric) => ({ siblings: 5, places: 9, metrics: [{ metric, siblings }] });
+const before = window.fetch;
+let asked = [];
+const explained = [];
+window.fetch = async (address) => {
+    const url = new URL(address);
+    const what = url.pathname.slice('/api/'.length);
+    asked.push(what);
+    if (what === 'explain') explained.push(url.searchParams.get('name'));
+    return answers[what] ? Response.json(answers[what]) : Response.json({ error: 'busy' }, { status: 503 });
+};
+const family = (wanted) => families.find(({ name }) => name === wanted);
+const fleet = { tree: null, families, errors: {}, problems: [], family };
+const told = { route: { ...route, path: 'fog/a' }, live: new EventTarget(), now, fleet, status: null };
+const node = new Node(told);
+await new Promise((resolve) => setTimeout(resolve)); // it has seen that nothing is ready
+told.status = { ready: true };
+const rounds = [];
+const round = async () => {
+    asked = [];
+    await node.load(false);
+    rounds.push(asked.length);
+};
+try {
+    await node.load();
+    answers.likeness = odd('z_size');
+    for (let turn = 0; turn < 7; turn += 1) await round();
+    answers.likeness = odd('a_size');
+    for (let turn = 0; turn < 7; turn += 1) await round();
+} finally {
+    window.fetch = before;
+    node.close();
+}
+return [explained, rounds];"""
+"""Open a node where nobody knows at first what is odd, then one metric is, then another; what was asked for."""
 TEXTS = ("0/a", "g/0", "/", "fog/1", "og/1/b", "/10", "1/", "x/y", "g/1/", "fog/0/a/b", "/0/", "//")
 """Texts that are searched for."""
 CASES = (("base/numbers", NUMBERS), ("base/paths", PATHS), ("base/route", ROUTES), ("parts/children", RATIOS))
 
 
-async def test_what_is_computed(fog_fleet: Fleet) -> None:
+async def test_what_is_computed(page: Tab) -> None:
     """Each expression gives the expected text."""
-    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
-        for module, cases in CASES:
-            texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in cases)
-            found = await opened.evaluate(
-                f"async () => {{ const {{ {NAMES[module]} }} = await import('./{module}.js'); return [{texts}]; }}"
-            )
-            assert dict(found) == cases
-
-
-async def test_the_footer_says_no_time_that_nobody_knows(fog_fleet: Fleet) -> None:
-    """The shortest time of all streams, once each is known."""
-    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
-        texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in FOOTERS)
-        found = await opened.evaluate(
-            f"""async () => {{
-                const {{ footer }} = await import('./parts/frame.js');
-                const said = (status) => {{
-                    const element = document.createElement('footer');
-                    footer(element, status, {{ losses: null, figures: {{}} }});
-                    return element.textContent.match(/away for.* before a gap/);
-                }};
-                return [{texts}];
-            }}"""
+    for module, cases in CASES:
+        texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in cases)
+        found = await page.evaluate(
+            f"async () => {{ const {{ {NAMES[module]} }} = await import('./{module}.js'); return [{texts}]; }}"
         )
+        assert dict(found) == cases
+
+
+async def test_the_footer_says_no_time_that_nobody_knows(page: Tab) -> None:
+    """The shortest time of all streams, once each is known."""
+    texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in FOOTERS)
+    found = await page.evaluate(
+        f"""async () => {{
+            const {{ footer }} = await import('./parts/frame.js');
+            const said = (status) => {{
+                const element = document.createElement('footer');
+                footer(element, status, {{ losses: null, figures: {{}} }});
+                return element.textContent.match(/away for.* before a gap/);
+            }};
+            return [{texts}];
+        }}"""
+    )
     assert dict(found) == FOOTERS
 
 
-async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
+async def test_the_tree_is_what_the_columns_say(page: Tab) -> None:
     """Paths, counts, widths and hits of a made-up tree; children fill their place."""
     paths = [("fog",), ("fog", "0", "a"), ("fog", "0", "b"), ("fog", "1", "a"), ("fog", "1", "b"), ("fog", "10")]
     shape = shape_of((), paths)
@@ -127,28 +184,27 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
     columns |= {"names": shape.names, "children": shape.children}
     columns |= {"states": "l--ldlsl", "letters": {"l": "live", "s": "stale", "d": "departed", "-": ""}}
     assert [int(node) for node in shape.nodes] == [0, -1, -1, 5, 1, 2, 3, 4]
-    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
-        found = await opened.evaluate(
-            f"""async () => {{
-                const {{ Tree }} = await import('./data/tree.js');
-                const {{ places }} = await import('./parts/search.js');
-                const tree = new Tree({json.dumps(columns)});
-                const all = Array.from({{ length: tree.size }}, (_, place) => place);
-                const there = all.every((place) => tree.find(tree.path(place)) === place);
-                return {{
-                    paths: all.map((place) => tree.path(place)), there, nowhere: tree.find('fog/2'),
-                    nodes: Array.from(tree.nodes), departed: tree.of(0, 'departed'), stale: tree.of(0, 'stale'),
-                    filled: tree.start[1] + tree.wide[1] + tree.wide[2] + tree.wide[3],
-                    hits: [tree.hit(2, 0), tree.hit(2, 2.5), tree.hit(1, tree.total - 0.01), tree.hit(1, 99)],
-                    unknown: tree.change({{ 'fog/9': 'live' }}), known: tree.change({{ 'fog/0/a': 'live' }}),
-                    after: tree.of(0, 'departed'),
-                    other: {json.dumps(TEXTS)}.filter((text) => {{
-                        const plain = all.filter((place) => tree.paths[place].includes(text));
-                        return String(places(tree, text)) !== String(plain);
-                    }}),
-                }};
-            }}"""
-        )
+    found = await page.evaluate(
+        f"""async () => {{
+            const {{ Tree }} = await import('./data/tree.js');
+            const {{ places }} = await import('./parts/search.js');
+            const tree = new Tree({json.dumps(columns)});
+            const all = Array.from({{ length: tree.size }}, (_, place) => place);
+            const there = all.every((place) => tree.find(tree.path(place)) === place);
+            return {{
+                paths: all.map((place) => tree.path(place)), there, nowhere: tree.find('fog/2'),
+                nodes: Array.from(tree.nodes), departed: tree.of(0, 'departed'), stale: tree.of(0, 'stale'),
+                filled: tree.start[1] + tree.wide[1] + tree.wide[2] + tree.wide[3],
+                hits: [tree.hit(2, 0), tree.hit(2, 2.5), tree.hit(1, tree.total - 0.01), tree.hit(1, 99)],
+                unknown: tree.change({{ 'fog/9': 'live' }}), known: tree.change({{ 'fog/0/a': 'live' }}),
+                after: tree.of(0, 'departed'),
+                other: {json.dumps(TEXTS)}.filter((text) => {{
+                    const plain = all.filter((place) => tree.paths[place].includes(text));
+                    return String(places(tree, text)) !== String(plain);
+                }}),
+            }};
+        }}"""
+    )
     expected = ["fog", "fog/0", "fog/1", "fog/10", "fog/0/a", "fog/0/b", "fog/1/a", "fog/1/b"]
     assert (found["paths"], found["there"], found["nowhere"]) == (expected, True, -1)
     assert (found["nodes"], found["departed"], found["stale"]) == ([6, 2, 2, 1, 1, 1, 1, 1], 1, 1)
@@ -156,3 +212,11 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
     assert found["hits"] == [4, 6, 3, -1]
     assert (found["unknown"], found["known"], found["after"]) == (False, True, 0)
     assert found["other"] == [], "a search finds what its text is a part of"
+
+
+async def test_an_open_node_asks_one_thing_at_a_time(page: Tab) -> None:
+    """It explains the odd metric, also where nobody could tell at first which that is; then nothing moves it."""
+    explained, rounds = await made(page, OPEN_NODE)
+    assert explained[0] == "a_size"  # the first one, while there is no answer
+    assert set(explained[1:]) == {"z_size"}
+    assert sorted(rounds, reverse=True)[:2] == [2, 1]  # once an answer moved it

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from math import isnan
-from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from fog_testing.fleet import Fleet
-from fog_testing.nats_server import NatsServer
-from tests.page.browser import Tab, browser, needs_browser, tab
+from tests.page.browser import Tab, needs_browser
+from tests.page.made_up import made
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
-
-MADE: str = """
-const { h } = await import('./base/dom.js');
-const route = { path: '', view: 'overview', query: {} };
-const now = () => 10000;
-const problems = Array.from({ length: 11 }, (_, place) => ({
-    id: `p${place}`, number: place + 1, title: 'Errors rise', path: `fog/${place}`, severity: 'warning', start: 9000,
-    text: 'Orders fail.', alert: 'ErrorsRise', query: '', state: 'firing',
-}));
-const columns = (levels, children, names, states) => ({
-    path: '', shape: 's', levels, children, names: { shared: '0'.repeat(names.length), rests: names.join() }, states,
-    letters: { l: 'live', s: 'stale', d: 'departed', '-': '' },
-});
-"""
-"""The scripts below begin with it: made-up problems and trees."""
-
 
 LARGE: str = """const { Tree } = await import('./data/tree.js');
 const { paint, rows } = await import('./draw/icicle.js');
@@ -67,22 +47,6 @@ const boxes = rows(3, 324).map((row) => {
 });
 return boxes;"""
 """Paint a map of 100,000 nodes where one departed and one is stale; the width and height of each colour, by level."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page() -> AsyncIterator[Tab]:
-    """Provide one page for all of them."""
-    with NatsServer() as server:
-        async with browser(), Fleet(server.url, interval=1.0) as fleet, tab(f"{fleet.url}/#/?view=metrics") as opened:
-            await fleet.node("fog/a")
-            await fleet.settle()
-            yield opened
-            assert opened.said == []
-
-
-async def made(page: Tab, script: str) -> Any:
-    """Run a script with what is made up."""
-    return await page.evaluate(f"async () => {{ {MADE}\n{script} }}")
 
 
 async def test_seven_problems_and_how_many_more(page: Tab) -> None:

@@ -84,6 +84,11 @@ export class Fleet extends EventTarget {
       .sort((one, other) => Number(OWN.test(one.name)) - Number(OWN.test(other.name)) || TYPES.indexOf(one.type) - TYPES.indexOf(other.type) || (one.name < other.name ? -1 : 1));
   }
 
+  /** What is wrong, as far as it is known. @returns {any[]} */
+  get problems() {
+    return this.alerts?.problems ?? [];
+  }
+
   /** A family by its name; a counter's name may be given without what it is. */
   family(name) {
     return this.families.find((family) => family.name === name) ?? null;

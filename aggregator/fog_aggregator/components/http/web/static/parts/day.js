@@ -1,12 +1,12 @@
-// A day: how many nodes of a place were not live, and the life of a node by its writers.
-import { card, h, s } from "../base/dom.js";
-import { clock, count, many } from "../base/numbers.js";
+// A day: how many nodes of a place were not live.
+import { h, s } from "../base/dom.js";
+import { clock, many } from "../base/numbers.js";
 import { range } from "../data/api.js";
 import { atPlace } from "../data/queries.js";
 
 const DAY = 86400;
-const DAY_WIDE = 360;
-const BINS = 96;
+export const DAY_WIDE = 360;
+export const BINS = 96;
 
 /** How many nodes were not live in the last 24 h, as far back as there is history. @returns {Promise<{times: number[], values: ArrayLike<number>} | null>} */
 export async function day(path, now, signal = null) {
@@ -15,9 +15,9 @@ export async function day(path, now, signal = null) {
   return found?.rows.length ? { times: found.times, values: found.rows[0].values } : null;
 }
 
-const hours = (now) => h("p.label.progress-line", [24, 18, 12, 6].map((ago) => h("span", clock(now - ago * 3600, 2))), h("span", "now"));
-const x = (time, now) => Math.max(0, Math.min(DAY_WIDE, (1 - (now - time) / DAY) * DAY_WIDE));
-const drawing = (height, label, ...inside) => s("svg", { width: "100%", height, viewBox: `0 0 ${DAY_WIDE} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, inside);
+export const hours = (now) => h("p.label.progress-line", [24, 18, 12, 6].map((ago) => h("span", clock(now - ago * 3600, 2))), h("span", "now"));
+export const timeAt = (time, now) => Math.max(0, Math.min(DAY_WIDE, (1 - (now - time) / DAY) * DAY_WIDE));
+export const drawing = (height, label, ...inside) => s("svg", { width: "100%", height, viewBox: `0 0 ${DAY_WIDE} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, inside);
 
 /** Bars of what was not live. */
 export function dayStrip(found, now) {
@@ -26,25 +26,5 @@ export function dayStrip(found, now) {
   const most = Math.max(...known);
   const at = found.times[known.indexOf(most)];
   const told = most ? `at most ${many(most, "node")}, at ${clock(at, 2)}` : "none";
-  return h("div.body", h("p.progress-line.label", h("span", "Not live in the last 24 h"), h("span", told)), drawing(36, `not live in the last 24 h: ${told}`, s("rect", { y: 35, width: DAY_WIDE, height: 1, fill: "var(--line)" }), known.map((value, place) => value > 0 && s("rect", { x: x(found.times[place], now) - DAY_WIDE / BINS, y: 34 - (value / most) * 32, width: DAY_WIDE / BINS, height: 2 + (value / most) * 32, fill: "var(--stale-thin)" }))), hours(now));
-}
-
-/** When a node was live, and when each of its writers wrote. @param {any} node of api/explain */
-export function lifeCard(found, node, now) {
-  if (!node) return null;
-  const row = (name, label, rects) => [h("span.label", name), drawing(12, label, s("rect", { width: DAY_WIDE, height: 12, fill: "var(--raised)" }), rects)];
-  const spans = (found?.times ?? []).map((time, place) => ({ time, value: found.values[place] })).filter(({ value }) => Number.isFinite(value));
-  const bad = spans.filter(({ value }) => value > 0).length;
-  return card(
-    "Life of this node",
-    { note: "last 24 h" },
-    h(
-      "div.life",
-      row("state", `not live at ${bad} of ${spans.length} moments`, spans.map(({ time, value }) => s("rect", { x: x(time, now) - DAY_WIDE / BINS, width: DAY_WIDE / BINS + 0.3, height: 12, fill: value > 0 ? "var(--stale-thin)" : "var(--live)" }))),
-      node.epochs.slice(0, 6).map(({ epoch, born, heard }) => row(`writer ${epoch.slice(0, 4)}…${epoch.slice(-2)}`, `from ${clock(born)} to ${clock(heard)}`, s("rect", { x: x(born, now), width: Math.max(2, x(heard, now) - x(born, now)), height: 12, fill: "var(--line2)" }))),
-      h("span"),
-      hours(now),
-    ),
-    h("p.body.note", `${many(node.folded, "writer")} ended in good order${node.epochs.length > 6 ? `; ${count(node.epochs.length - 6)} more write` : ""}.`),
-  );
+  return h("div.body", h("p.progress-line.label", h("span", "Not live in the last 24 h"), h("span", told)), drawing(36, `not live in the last 24 h: ${told}`, s("rect", { y: 35, width: DAY_WIDE, height: 1, fill: "var(--line)" }), known.map((value, place) => value > 0 && s("rect", { x: timeAt(found.times[place], now) - DAY_WIDE / BINS, y: 34 - (value / most) * 32, width: DAY_WIDE / BINS, height: 2 + (value / most) * 32, fill: "var(--stale-thin)" }))), hours(now));
 }

@@ -2,6 +2,7 @@
 import { card, command, h, put } from "../base/dom.js";
 import { count, digits, many, span } from "../base/numbers.js";
 import { ask } from "../data/api.js";
+import { failed } from "./failed.js";
 import { shell } from "./silence.js";
 
 export class Explain {
@@ -9,6 +10,11 @@ export class Explain {
     this.page = page;
     this.path = path;
     this.name = "";
+    this.at = NaN;
+    /** @type {any} */
+    this.node = null;
+    /** @type {any} */
+    this.told = null;
     this.body = h("div.body");
     this.element = card("Why this number", { end: [h("code.quiet", "/api/explain")] }, this.body);
     this.element.tabIndex = -1;
@@ -19,16 +25,20 @@ export class Explain {
     this.element.focus();
   }
 
-  /** @param {string} name of a metric */
+  /** @param {string} name of a metric; empty before one is chosen */
   async load(name) {
-    this.name = name;
+    if (name !== this.name) Object.assign(this, { name, told: null, at: NaN });
+    if (!name) return;
+    let error = "";
     try {
       const answer = await ask("api/explain", { path: this.path, name });
-      this.node = answer.node;
-      put(this.body, sums(answer, this.page.now()), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value."));
-    } catch (error) {
-      put(this.body, h("p.error", error.message));
+      if (name !== this.name) return;
+      Object.assign(this, { node: answer.node, at: this.page.now() });
+      this.told = [sums(answer, this.at), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value.")];
+    } catch ({ message }) {
+      error = message;
     }
+    if (name === this.name) put(this.body, failed(error, this.at), this.told);
   }
 }
 

@@ -26,7 +26,7 @@ export class NodeMetrics {
     this.like = new Map();
     /** @type {any} */
     this.others = null;
-    this.chosen = -1;
+    this.key = "";
     this.error = "";
     this.body = h("tbody");
     this.note = h("p.body.note");
@@ -45,11 +45,22 @@ export class NodeMetrics {
     return (this.rows.find(({ name }) => name === this.page.route.query.m) ?? this.rows[0])?.name ?? "";
   }
 
+  /** The row that was chosen, else one of the address's metric; -1 without any. */
+  get chosen() {
+    const place = this.shown.findIndex(({ key: one }) => one === this.key);
+    return place < 0 ? this.shown.findIndex(({ name }) => name === this.page.route.query.m) : place;
+  }
+
+  /** Ask for all of it: lines are those of the values that are there. */
   async load(span, signal) {
-    await Promise.all([this._values(signal), this._likeness(signal)]);
-    this._order();
-    this.draw();
-    await this._lines(span, signal);
+    const [values, likeness, lines] = this.jobs(span, signal);
+    await Promise.all([values(), likeness()]);
+    await lines();
+  }
+
+  /** What is to be asked for, each for itself. */
+  jobs(span, signal) {
+    return [() => this._values(signal), () => this._likeness(signal), () => this._lines(span, signal)];
   }
 
   async _values(signal) {
@@ -67,8 +78,10 @@ export class NodeMetrics {
         return { ...row, line: before.get(row.key)?.line };
       }));
     } catch (error) {
-      if (error.name !== "AbortError") this.error = error.message;
+      if (error.name === "AbortError") return;
+      this.error = error.message;
     }
+    this._order();
   }
 
   async _likeness(signal) {
@@ -76,13 +89,15 @@ export class NodeMetrics {
     if (!answer) return;
     this.others = answer;
     this.like = new Map(answer.metrics.map((one) => [one.metric, one]));
+    if (this.at) this._order();
   }
 
-  /** The odd ones first. */
+  /** Show them, the odd ones first. */
   _order() {
     const odd = ({ name }) => Number(Boolean(this.like.get(name)?.siblings?.unlike)) + Number(Boolean(this.like.get(name)?.all?.unlike));
     const rank = new Map(this.page.fleet.families.map(({ name }, place) => [name, place])); // its own metrics stand last
     this.rows.sort((one, other) => odd(other) - odd(one) || (rank.get(one.name) ?? Infinity) - (rank.get(other.name) ?? Infinity) || (one.key < other.key ? -1 : 1));
+    this.draw();
   }
 
   /** What is odd about the node, if anything: the metric, and whether its siblings have the same. */
@@ -107,11 +122,12 @@ export class NodeMetrics {
     const shown = this.rows.filter(({ name, labels }) => wanted(`${name} ${Object.values(labels).join(" ")}`));
     this.shown = shown.slice(0, this.field.value || this.all ? MOST_SERIES : FEW_SERIES);
     put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
-    put(this.body, this.shown.map((row, place) => this._row(row, place)));
+    const { chosen } = this;
+    put(this.body, this.shown.map((row, place) => this._row(row, place === chosen)));
     put(this.note, failed(this.error, this.at) ?? (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
   }
 
-  _row(row, place) {
+  _row(row, isChosen) {
     const unit = unitOf(row.name, row.type);
     const like = this.like.get(row.name);
     const finite = Array.from(row.line ?? []).filter(Number.isFinite);
@@ -124,7 +140,7 @@ export class NodeMetrics {
     const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
       "tr.open",
-      { "aria-selected": String(place === this.chosen), onclick: () => this._choose(place) },
+      { "aria-selected": String(isChosen), onclick: () => this._choose(row) },
       h("td.long", h("span.mono", odd ? h("b", row.name) : row.name, labels && h("span.quiet", ` ${labels}`))),
       h("td", row.line ? spark(row.line, { width: 92, kind: odd ? "critical" : "plain" }) : null),
       h("td", { class: `number ${odd ? "bad" : ""}` }, text, " ", h("span.unit", row.type === "histogram" ? `${shown} p99` : shown)),
@@ -134,11 +150,11 @@ export class NodeMetrics {
     );
   }
 
-  /** Choose a row: its metric is explained, and in the address. */
-  _choose(place) {
-    this.chosen = place;
-    this.page.note({ m: this.shown[place].name });
-    this.explain(this.shown[place].name);
+  /** Choose a row: its metric is explained, and in the address. A key that goes through many is no step to go back. */
+  _choose(row, byKey = false) {
+    this.key = row.key;
+    this.page.note({ m: row.name }, byKey);
+    this.explain(row.name);
     this.draw();
   }
 
@@ -147,7 +163,7 @@ export class NodeMetrics {
     const next = moved(name, this.chosen, this.shown.length);
     if (name === "f") return enter(this.field);
     if (next < 0) return false;
-    this._choose(next);
+    this._choose(this.shown[next], true);
     return true;
   }
 }

@@ -83,7 +83,7 @@ export class Search {
     const { fleet, route } = this.options;
     const test = matcher(text);
     const hits = places(fleet.tree, text);
-    const alerts = (fleet.alerts?.problems ?? []).filter(({ title, path }) => test(`${title} ${path}`));
+    const alerts = fleet.problems.filter(({ title, path }) => test(`${title} ${path}`));
     const metrics = fleet.families.filter(({ name }) => test(name));
     this.chosen = 0;
     this.items = [];

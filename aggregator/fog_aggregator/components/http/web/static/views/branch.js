@@ -15,6 +15,7 @@ import { coverage, known } from "../parts/coverage.js";
 import { eventsCard } from "../parts/events.js";
 import { Colouring } from "../parts/colouring.js";
 import { MapCard } from "../parts/map.js";
+import { placeActions, placeKey } from "../parts/place.js";
 import { SharedCard } from "../parts/shared.js";
 import { notLive, verdict } from "../parts/verdict.js";
 import { unknown } from "./overview.js";
@@ -58,7 +59,11 @@ export class Branch {
   }
 
   get problems() {
-    return (this.page.fleet.alerts?.problems ?? []).filter(({ path, paths }) => isUnder(path, this.path) || (paths ?? []).some((one) => isUnder(one, this.path)));
+    return this.page.fleet.problems.filter(({ path, paths }) => isUnder(path, this.path) || (paths ?? []).some((one) => isUnder(one, this.path)));
+  }
+
+  get query() {
+    return this.charts.query;
   }
 
   get nodes() {
@@ -175,27 +180,19 @@ export class Branch {
   }
 
   _actions() {
-    const { page, path } = this;
     const { first } = this.children;
     put(
       this.actions,
       first && h("button.button.first", { onclick: () => this.children.open(first.path) }, `Open ${brief(first.name, 16)} `, key("Enter")),
-      h("button.button", { onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
-      h("button.button", { onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
-      h("button.button", { onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+      placeActions(this),
     );
   }
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    const { page, path } = this;
     if ((name === "Enter" || name === "ArrowDown") && this.children.first) this.children.open(this.children.first.path);
-    else if (name === "ArrowUp") page.up();
-    else if (name === "ArrowLeft" || name === "ArrowRight") page.beside(name === "ArrowLeft" ? -1 : 1);
-    else if (name === "y") page.copy(this.charts.query);
-    else if (name === "s") page.act.silence({ path });
     else if (name === "n") this.charts.next();
-    else return this.children.press(name);
+    else return placeKey(this, name) || this.children.press(name);
     return true;
   }
 }

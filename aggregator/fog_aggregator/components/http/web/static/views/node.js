@@ -3,17 +3,19 @@ import { twoColumns } from "../base/columns.js";
 import { card, command, h, key, put } from "../base/dom.js";
 import { clock, count, digits, full, many, moment, span } from "../base/numbers.js";
 import { brief, isUnder, lastOf, parentOf } from "../base/paths.js";
-import { EVERY, once } from "../base/once.js";
+import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { expression, ofNode } from "../data/queries.js";
-import { day, lifeCard } from "../parts/day.js";
+import { day } from "../parts/day.js";
 import { Recent } from "../data/recent.js";
 import { Colouring } from "../parts/colouring.js";
 import { eventsCard } from "../parts/events.js";
 import { Explain } from "../parts/explain.js";
+import { lifeCard } from "../parts/life.js";
 import { MapCard } from "../parts/map.js";
 import { NodeMetrics } from "../parts/node_metrics.js";
+import { placeActions, placeKey } from "../parts/place.js";
 import { shell, silenceCommand } from "../parts/silence.js";
 import { verdict } from "../parts/verdict.js";
 import { commandOf } from "./nodes.js";
@@ -21,12 +23,14 @@ import { commandOf } from "./nodes.js";
 
 export class Node {
   /** Ask for what is shown, unless an answer is still awaited. */
-  load = once(() => this._load());
+  load = once((all = true) => this._load(all));
 
   constructor(page) {
     this.page = page;
     this.path = page.route.path;
     this.abort = new AbortController();
+    this.rounds = new Rounds();
+    this.settled = false;
     this.recent = new Recent(page, this.path);
     this.colouring = new Colouring(page);
     this.map = new MapCard({ height: 96, under: parentOf(this.path), outlined: this.path, plain: true, open: (path) => page.go(toPlace(page.route, path)) });
@@ -39,7 +43,7 @@ export class Node {
     this.commands = h("div");
     this.events = h("div");
     this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, h("div.columns.halves.order-5", this.life, this.events)], [h("div.stack.order-4", this.explain.element, this.commands)]));
-    this.timer = setInterval(() => this.load(), EVERY);
+    this.timer = setInterval(() => this.load(false), EVERY);
     this.load();
   }
 
@@ -51,7 +55,7 @@ export class Node {
   }
 
   get problems() {
-    return (this.page.fleet.alerts?.problems ?? []).filter(({ path, paths }) => path === this.path || (paths ?? []).includes(this.path));
+    return this.page.fleet.problems.filter(({ path, paths }) => path === this.path || (paths ?? []).includes(this.path));
   }
 
   get state() {
@@ -60,23 +64,35 @@ export class Node {
     return place >= 0 ? tree.stateOf(place) : "";
   }
 
-  async _load() {
-    if (document.hidden || !this.page.status?.ready) return;
-    const { path, page } = this;
+  async _load(all) {
+    const { page, path, metrics, explain } = this;
+    const { families, errors } = page.fleet;
+    if (document.hidden || !page.status?.ready || !(families.length || errors.families)) return; // these say what kind a series is of
     const { signal } = this.abort;
     const window = spanOf(page.route, page.now());
-    await Promise.all([
-      ask("api/nodes", { path, limit: 1 }, { signal }).then((answer) => { this.node = answer.nodes.find((node) => node.path === path) ?? null; this.asked = true; this.error = ""; this.nodeAt = page.now(); }, (error) => { this.error = error.message; this.asked = true; }),
-      this.recent.load(signal),
-      this.metrics.load(window, signal),
-      this.colouring.load(),
-    ]);
-    if (!this.explain.name && this.metrics.first) await this.explain.load(this.metrics.first);
+    const series = all ? [() => metrics.load(window, signal)] : metrics.jobs(window, signal);
+    await this.rounds.run([() => this._about(signal), ...series, () => explain.load(explain.name), () => this.recent.load(signal), () => this.colouring.load()], all);
+    const { first, others } = metrics;
+    if (!this.settled && first && first !== explain.name) await explain.load(first);
+    this.settled ||= Boolean(first && others); // before that is known, the odd one may be another
     if (page.now() - (this.dayAt ?? 0) > 600) {
       this.dayAt = page.now();
       this.day = await day(path, this.dayAt, signal);
     }
     this.update();
+  }
+
+  async _about(signal) {
+    const { path, page } = this;
+    try {
+      const { nodes } = await ask("api/nodes", { path, limit: 1 }, { signal });
+      this.node = nodes.find((node) => node.path === path) ?? null;
+      this.nodeAt = page.now();
+      this.error = "";
+    } catch (error) {
+      this.error = error.message;
+    }
+    this.asked = true;
   }
 
   update() {
@@ -93,7 +109,7 @@ export class Node {
   _verdict() {
     const { page, path, node, state } = this;
     const [problem] = this.problems;
-    const above = (page.fleet.alerts?.problems ?? []).find((one) => one.path && one.path !== path && isUnder(path, one.path));
+    const above = page.fleet.problems.find((one) => one.path && one.path !== path && isUnder(path, one.path));
     const words = { live: "Live", stale: "Stale: no frame for three intervals", departed: "Departed: its last values are shown", missing: "Missing: expected, and never heard", quarantined: "In quarantine: its numbers are in no total", ended: "Ended in good order" };
     const heard = node && node.last_heard_age_seconds !== null ? node.last_heard_age_seconds + page.now() - this.nodeAt : null;
     const [severity, title, text] = problem
@@ -109,9 +125,7 @@ export class Node {
       route: page.route, path, about: "a node · no children", severity, title, text, side: this.side,
       actions: [
         parentOf(path) ? h("a.button.first", { href: toPlace(page.route, parentOf(path)) }, `Up to ${brief(lastOf(parentOf(path)), 16)} `, key("Backspace")) : null,
-        h("button.button", { onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
-        h("button.button", { onclick: (event) => page.copy(this.query, event.currentTarget) }, "PromQL ", key("y")),
-        h("button.button", { onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+        ...placeActions(this),
       ],
     });
   }
@@ -138,13 +152,8 @@ export class Node {
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    const { page, path } = this;
-    if (name === "ArrowUp") page.up();
-    else if (name === "ArrowLeft" || name === "ArrowRight") page.beside(name === "ArrowLeft" ? -1 : 1);
-    else if (name === "w") this.explain.focus();
-    else if (name === "s") page.act.silence({ path });
-    else if (name === "y") page.copy(this.query);
-    else return this.metrics.press(name);
+    if (name === "w") this.explain.focus();
+    else return placeKey(this, name) || this.metrics.press(name);
     return true;
   }
 }
