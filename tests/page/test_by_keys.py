@@ -21,7 +21,7 @@ from tests.certificates import self_signed
 from tests.cli.aggregators import free_address
 from tests.cli.nginx import NGINX, accepts, nginx
 from tests.cli.processes import ENVIRON
-from tests.page.browser import Tab, browser, needs_browser, tab
+from tests.page.browser import PHONE, Tab, browser, needs_browser, tab
 from tests.page.map_pixels import picture
 from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
 
@@ -197,7 +197,46 @@ async def test_the_address_has_what_was_chosen(fleet: Rich) -> None:
         name = opened.page.url.partition("m=")[2]
         await other.page.goto(opened.page.url)
         await other.shows(name, "[aria-label='Why this number'] .mono")
+        assert name in await other.text("[aria-label=Metrics] tr[aria-selected=true]")
+        await opened.page.go_back()  # nor is each row that keys go through
+        await opened.page.wait_for_url("**/#/fog/a/r0")
         assert [*opened.said, *other.said] == []
+
+
+async def test_an_address_that_cannot_be(fleet: Rich) -> None:
+    """It is said, once, and a view is shown all the same, of what is left of the address."""
+    wrong = {
+        "#/?from=20&to=10": "from “20”, to “10”",
+        "#/fog/a?from=0&to=1e309": "from “0”, to “1e309”",
+        "#/fog/a?t=toString": "t “toString”",
+        f"#/{'x' * 65536}": "path “xxxx",
+        f"#/{'a/' * 32768}": "path “a/a/",
+        "#/<script>alert(1)</script>": "path “<script>",
+        "#/%E0%A4%A?view=alerts": "path “%E0",
+        f"#/?view=nodes&q={'y' * 65536}": "q “yyyy",
+        "#/?view=constructor": "view “constructor”",
+        "#/fog/a?m=nothing_total&by=nonsense&sort=nonsense": "m “nothing_total”",
+    }
+    odd = {
+        "#/nowhere/at/all": "No node is known here",
+        "#/?view=nodes&state=nonsense&sort=nonsense": "quarantined",
+        "#/?view=alerts&sort=nonsense&open=nonsense": "Errors rise",
+        "#/?view=events&name=nonsense&sort=nonsense": "nonsense 0",
+        "#/?open=nonsense&by=nonsense": "Errors rise",
+    }
+    async with tab("about:blank", PHONE) as opened:
+        for address, text in (wrong | odd).items():
+            await opened.page.goto("about:blank")
+            await opened.page.goto(f"{fleet.url}/{address}")
+            await opened.shows(text, "main")
+            await opened.shows("Live", "#pill")
+            await opened.page.locator("#view h1, #view table").first.wait_for()
+            assert await opened.page.locator("#wrong").is_visible() == (address in wrong), address
+            assert await opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+            assert await opened.evaluate("document.querySelectorAll('*').length") <= 1500, address
+            assert [text for text in opened.said if not text.startswith("Failed to load resource")] == [], address
+        await opened.page.locator("#tabs a").first.click()
+        await opened.page.locator("#wrong").wait_for(state="hidden")
 
 
 async def same(opened: Tab, before: dict[str, object]) -> bool:

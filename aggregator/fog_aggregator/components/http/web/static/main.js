@@ -1,8 +1,8 @@
 // The page: an address becomes a view; what is heard is shown; keys do what the sheet of keys says.
 import { copy, h, mount, put, say } from "./base/dom.js";
 import { clock, span } from "./base/numbers.js";
-import { lastOf, parentOf } from "./base/paths.js";
-import { format, parse, secondsOf, toPlace } from "./base/route.js";
+import { brief, lastOf, parentOf } from "./base/paths.js";
+import { format, parse, spanOf, toPlace } from "./base/route.js";
 import { Fleet } from "./data/fleet.js";
 import { Live } from "./data/live.js";
 import { Figures } from "./data/figures.js";
@@ -33,8 +33,7 @@ class Page {
     /** @type {HTMLDialogElement | null} */
     this.sheet = null;
     this.act = {
-      open: (problem) => this.go(toPlace(this.route, problem.path, "overview", problem.metric ? { m: problem.metric } : {})),
-      why: (problem) => this.go(toPlace(this.route, problem.path, "overview", { m: problem.metric })),
+      open: ({ path, metric }) => this.go(toPlace(this.route, path, "overview", this.fleet.family(metric) ? { m: metric } : {})),
       silence: (about) => this._afterwards((later) => later.silenceDialog(this, about)),
       colour: () => this.search.open(),
     };
@@ -59,10 +58,10 @@ class Page {
     return format({ ...this.route, query: { ...this.route.query, ...query } });
   }
 
-  /** Put what is chosen, sorted or filtered into the address, where the view stays. A step of its own to go back, but for what is typed. */
-  note(query, typed = false) {
+  /** Put what is chosen, sorted or filtered into the address, where the view stays. A step of its own to go back, but for what is typed, or gone through by keys. */
+  note(query, passing = false) {
     const address = this.with(query);
-    history[typed ? "replaceState" : "pushState"](null, "", address);
+    history[passing ? "replaceState" : "pushState"](null, "", address);
     this.route = parse(address);
   }
 
@@ -105,7 +104,7 @@ class Page {
   }
 
   _heard(name) {
-    if (name === "alerts" && !this.fleet.errors.alerts) say(this.fleet.alerts?.problems?.length ? `${this.fleet.alerts.problems.length} problems` : "nothing is wrong");
+    if (name === "alerts" && !this.fleet.errors.alerts) say(this.fleet.problems.length ? `${this.fleet.problems.length} problems` : "nothing is wrong");
     if (name !== "alerts" && this._wrongView()) this._mount();
     else if (name === "families" || (name === "tree" && !this.knowsTree)) this.view?.load?.();
     this.knowsTree ||= Boolean(this.fleet.tree);
@@ -183,11 +182,22 @@ class Page {
     const { route, live, fleet } = this;
     const nodes = this.status?.coverage.nodes ?? {};
     const notLive = NOT_LIVE.reduce((sum, state) => sum + (nodes[state] ?? 0), 0);
-    tabs(byId("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: (fleet.alerts?.problems ?? []).filter(({ state }) => state === "firing").length, find: () => this.search.open() });
+    tabs(byId("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: fleet.problems.filter(({ state }) => state === "firing").length, find: () => this.search.open() });
     pill(byId("pill"), live, Date.now() / 1000);
     if (!byId("span").contains(document.activeElement)) spans(byId("span"), route, (address) => this.go(address));
     footer(byId("footer"), this.status, { losses: this.figures.losses, figures: this.figures.told });
+    this._wrong();
     this._banner();
+  }
+
+  /** Say what the address has that cannot be. */
+  _wrong() {
+    const { route: { wrong, query: { m } }, fleet } = this;
+    const all = m && fleet.families.length && !fleet.family(m) ? [...wrong, `m “${brief(m)}”`] : wrong;
+    const place = byId("wrong");
+    const text = all.length ? `Left out of the address, as there is no such thing: ${all.join(", ")}` : "";
+    place.hidden = !text;
+    if (place.textContent !== text) place.textContent = text; // it is spoken once
   }
 
   _banner() {
@@ -223,14 +233,13 @@ class Page {
 
   /** Show a span of the past, which stays: "Now" leads back. */
   choose(from, to) {
-    this.go(this.with({ from: String(Math.round(from)), to: String(Math.round(Math.max(to, from + 60))) }));
+    this.go(this.with({ from: String(Math.round(Math.max(0, from))), to: String(Math.round(Math.max(to, from + 60))) }));
   }
 
   /** Move the span by half of itself. */
   _shift(step) {
-    const { query } = this.route;
     const now = this.now();
-    const [from, to] = query.from && query.to ? [Number(query.from), Number(query.to)] : [now - secondsOf(query.t), now];
+    const { from, to } = spanOf(this.route, now);
     const move = ((to - from) / 2) * step;
     if (to + move > now) this.go(this.with({ from: "", to: "" }));
     else this.choose(from + move, to + move);

@@ -24,6 +24,9 @@ export function shortened(path, most = 48) {
   return [...begin, ...(begin.length < parts.length - 2 ? ["…"] : []), ...end].join("/");
 }
 
+/** A word of a list: the first one in place of what is none. */
+export const oneOf = (all, one) => (all.includes(one) ? one : all[0]);
+
 /** What follows a word in a list, in which the first one follows the last. */
 export const after = (all, one) => all[(all.indexOf(one) + 1) % all.length];
 

@@ -1,19 +1,40 @@
 // The address: the path is the fragment, so that the page works behind any proxy's prefix.
 // #/fog/ams/r04?view=events&t=1h&m=order_errors_total
 
+import { brief } from "./paths.js";
+
 export const SPANS = { "5m": 300, "15m": 900, "1h": 3600, "3h": 10800, "6h": 21600, "24h": 86400 };
 export const VIEWS = ["overview", "nodes", "alerts", "events", "metrics"];
 
+const PATH = /^[\w-]{1,64}(\/[\w-]{1,64}){0,15}$/;
+const LONGEST_VALUE = 1100; // of what is in an address, a path or a filter: an aggregator refuses much longer ones
+const LAST = 8.64e12; // seconds since 1970 of the last moment that a date can be
+
 /**
- * @typedef {{path: string, view: string, query: Record<string, string>}} Route
+ * @typedef {{path: string, view: string, query: Record<string, string>, wrong?: string[]}} Route `wrong` says what the address has that cannot be
  * @param {string} fragment
  * @returns {Route}
  */
 export function parse(fragment) {
   const [place, rest = ""] = fragment.replace(/^#\/?/, "").split(/\?(.*)/s);
-  const query = Object.fromEntries(new URLSearchParams(rest));
-  const { view = "overview", ...others } = query;
-  return { path: decode(place).replace(/\/+$/, ""), view: VIEWS.includes(view) ? view : "overview", query: others };
+  /** @type {any} */
+  const all = { ...Object.fromEntries(new URLSearchParams(rest)), path: decode(place).replace(/\/+$/, "") };
+  /** @type {string[]} */
+  const wrong = [];
+  const leave = (...names) => {
+    for (const name of names) {
+      wrong.push(`${name} “${brief(all[name] ?? "")}”`);
+      delete all[name];
+    }
+  };
+  const [from, to] = [Number(all.from), Number(all.to)];
+  if (all.path && !PATH.test(all.path)) leave("path");
+  if (all.view && !VIEWS.includes(all.view)) leave("view");
+  if (all.t && !Object.hasOwn(SPANS, all.t)) leave("t");
+  if ((all.from || all.to) && !(all.from && 0 <= from && from < to && to <= LAST)) leave("from", "to");
+  for (const name of Object.keys(all)) if (all[name].length > LONGEST_VALUE) leave(name);
+  const { path = "", view = "overview", ...query } = all;
+  return { path, view, query, wrong };
 }
 
 function decode(text) {
@@ -42,13 +63,8 @@ export function toPlace(route, path, view = "overview", more = {}) {
   return format({ path, view, query: { ...kept, ...more } });
 }
 
-/** The span of time of a route. Absolute ones stop live movement. */
+/** The span of time of a route, an hour by default. Absolute ones stop live movement. */
 export function spanOf({ query }, now) {
-  const from = Number(query.from);
-  const to = Number(query.to);
-  if (query.from && query.to && from < to) return { from, to, live: false };
-  return { from: now - secondsOf(query.t), to: now, live: true };
+  if (query.from) return { from: Number(query.from), to: Number(query.to), live: false };
+  return { from: now - SPANS[query.t ?? "1h"], to: now, live: true };
 }
-
-/** The seconds of a span by its name; an hour for one that is none. */
-export const secondsOf = (name) => (Object.hasOwn(SPANS, name) ? SPANS[name] : 3600);

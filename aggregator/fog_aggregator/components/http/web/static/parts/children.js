@@ -1,7 +1,7 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
 import { clock, count, digits, figure, span, unitOf } from "../base/numbers.js";
-import { after, brief, matcher } from "../base/paths.js";
+import { after, brief, matcher, oneOf } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { enter, filterField, moved } from "./filter.js";
@@ -103,6 +103,10 @@ export class Children {
     return h("span.bar.small.wide", { "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
   }
 
+  get sort() {
+    return oneOf(CHILDREN_BY, this.page.route.query.sort);
+  }
+
   _order() {
     const value = (row) => this.values.get(row.path) ?? -Infinity;
     const away = (row) => Math.abs(Math.log(this.ratios.get(row.path) || 1)) || 0;
@@ -111,7 +115,7 @@ export class Children {
       worst: (one, other) => Number(one.self) - Number(other.self) || share(other) - share(one) || Number(away(other) > 1) - Number(away(one) > 1) || value(other) - value(one) || one.child - other.child,
       name: (one, other) => one.child - other.child,
       value: (one, other) => value(other) - value(one),
-    }[this.page.route.query.sort ?? CHILDREN_BY[0]];
+    }[this.sort];
   }
 
   open(path) {
@@ -123,7 +127,7 @@ export class Children {
     const next = moved(name, this.chosen, this.shown.length);
     if (name === "f") return enter(this.field);
     if (name === "o") {
-      this.page.note({ sort: after(CHILDREN_BY, this.page.route.query.sort ?? CHILDREN_BY[0]) });
+      this.page.note({ sort: after(CHILDREN_BY, this.sort) });
       this.draw();
     } else if (next >= 0) {
       this.chosen = next;

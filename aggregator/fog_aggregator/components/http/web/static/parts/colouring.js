@@ -9,7 +9,7 @@ export class Colouring {
   constructor(page) {
     this.page = page;
     this.colour = null;
-    this.name = "";
+    this.error = "";
   }
 
   /** The colour of a tree; none where it was made for other places. */
@@ -21,8 +21,8 @@ export class Colouring {
   async load() {
     const { route, fleet } = this.page;
     const { m, by } = route.query;
-    this.name = m ?? "";
-    if (!m || by === "health" || !fleet.tree) {
+    this.error = "";
+    if (!m || by === "health" || !fleet.tree || (fleet.families.length && !fleet.family(m))) {
       this.colour = null;
       return;
     }
@@ -38,7 +38,6 @@ export class Colouring {
         return `${m} ${figure(mean, unit).join(" ")}${beside}`;
       };
       this.colour = { ...chosen, tree: fleet.tree, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
-      this.error = "";
     } catch (error) {
       this.colour = null;
       this.error = error.message;
@@ -46,8 +45,8 @@ export class Colouring {
   }
 }
 
-/** Buttons over the map. */
-export function chooser(page) {
+/** Buttons over the map, and why it has not the colours that were asked for. @param {any} page @param {string} error */
+export function chooser(page, error) {
   const { m, by } = page.route.query;
   const family = m ?? page.fleet.families[0]?.name ?? "";
   const mode = !m || by === "health" ? "health" : by === "siblings" ? "siblings" : "metric";
@@ -55,6 +54,7 @@ export function chooser(page) {
   return [
     h("span.label.wide", "colour by"),
     h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
+    error && h("span.error", error),
     h("button.button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", h("kbd", "m")),
   ];
 }

@@ -43,7 +43,7 @@ export function pill(element, live, now) {
 
 /** The choice of a span of time. */
 export function spans(element, route, go) {
-  const absolute = route.query.from && route.query.to;
+  const absolute = Boolean(route.query.from);
   const chosen = absolute ? "abs" : (route.query.t ?? "1h");
   put(
     element,

@@ -52,7 +52,7 @@ function problemLine(problem, { route, selected, now, sparks, select, act }) {
       ? h(
           "div.actions",
           h("button.button", { onclick: () => act.open(problem) }, "Open ", key("↵")),
-          problem.metric && h("button.button", { onclick: () => act.why(problem) }, "Why ", key("w")),
+          problem.metric && h("button.button", { onclick: () => act.open(problem) }, "Why ", key("w")),
           problem.alert && h("button.button", { onclick: () => act.silence(problem) }, "Silence… ", key("s")),
           problem.query && h("button.button", { onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL ", key("y")),
         )

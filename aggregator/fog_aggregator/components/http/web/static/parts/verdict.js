@@ -16,6 +16,9 @@ export function crumbs(route, path) {
   );
 }
 
+/** What a list is of: a place, or the fleet. */
+export const here = (page, what) => h("p", crumbs(page.route, page.route.path || page.fleet.root), h("span.label", ` ${what} at and under this place`));
+
 /**
  * @param {{route: any, path: string, about: string, severity: string, title: string, text: any, side: any, actions?: any[]}} told
  */

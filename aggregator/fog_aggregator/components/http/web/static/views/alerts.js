@@ -1,13 +1,13 @@
 // Alerts at and under a place: firing, pending, silenced, resolved; one line for one cause, with what to do.
 import { card, h, put, table } from "../base/dom.js";
 import { clock, count, full, many, span } from "../base/numbers.js";
-import { after, isUnder, shortened } from "../base/paths.js";
+import { after, isUnder, oneOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SIGNS } from "../parts/events.js";
 import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { SilenceForm, SilencesOver } from "../parts/silence.js";
-import { crumbs } from "../parts/verdict.js";
+import { here } from "../parts/verdict.js";
 import { floods, strip } from "../draw/strips.js";
 
 const STRIP = 6 * 3600;
@@ -29,7 +29,7 @@ export class Alerts {
   close() {}
 
   get sort() {
-    return this.page.route.query.sort ?? ALERTS_BY[0];
+    return oneOf(ALERTS_BY, this.page.route.query.sort);
   }
 
   get places() {
@@ -53,7 +53,7 @@ export class Alerts {
       h(
         "section.card.verdict",
         { "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
-        h("div", h("p", crumbs(page.route, page.route.path || page.fleet.root), h("span.label", " alerts at and under this place")), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
+        h("div", here(page, "alerts"), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
         h("div.wide", floods(answer.flood, answer.floodAbove, page.now(), (from, to) => [...lists.Firing, ...lists.Silenced].filter(({ start }) => start >= from && start < to).length)),
       ),
     );
@@ -80,7 +80,7 @@ export class Alerts {
     const ended = list === "Resolved today";
     const kind = ended ? "ended" : one.severity;
     const since = ended ? `${clock(one.start, 2)}–${clock(one.end, 2)}` : `${clock(one.start, 2)} · ${span(now - one.start)}`;
-    const side = one.until ? `${span(one.until - now)} left` : one.fires_at ? `fires in ${span(one.fires_at - now)}` : one.folds > 1 ? `folds ${count(one.folds)}` : "";
+    const side = one.until ? `${span(one.until - now)} left` : one.fires_at ? `fires in ${span(Math.max(0, one.fires_at - now))}` : one.folds > 1 ? `folds ${count(one.folds)}` : "";
     const row = h(
       "tr.open",
       { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },

@@ -1,7 +1,7 @@
 // Events of a place over time: bars by name, chips, folded runs with labels and metadata.
 import { card, h, key, put, table } from "../base/dom.js";
 import { clock, count, full } from "../base/numbers.js";
-import { after, common, shortened } from "../base/paths.js";
+import { after, common, oneOf, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
@@ -10,7 +10,7 @@ import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
 import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
-import { crumbs } from "../parts/verdict.js";
+import { here } from "../parts/verdict.js";
 
 const EVENTS_AT_ONCE = 500;
 const EVENTS_BY = ["time", "name", "place"];
@@ -47,7 +47,7 @@ export class Events {
   }
 
   get sort() {
-    return this.page.route.query.sort ?? EVENTS_BY[0];
+    return oneOf(EVENTS_BY, this.page.route.query.sort);
   }
 
   async load() {
@@ -77,11 +77,11 @@ export class Events {
   update() {
     const { page, answer } = this;
     const { route } = page;
-    put(this.head, h("p", crumbs(route, route.path || page.fleet.root), h("span.label", " events at and under this place")), failed(this.error, this.window?.to) ?? h("p.label", answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
+    put(this.head, here(page, "events"), failed(this.error, this.window?.to) ?? h("p.label", answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
     if (!answer) return;
     const events = newestFirst(answer.events).filter(({ timestamp }) => timestamp <= this.window.to + 60);
-    const names = tally(events);
     const { name: chosen } = route.query;
+    const names = tally(events, chosen);
     put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))), h("span.label.end.wide", "drag over the bars to choose a span"));
     const shown = events.filter(({ name }) => !chosen || name === chosen);
     const order = { time: () => 0, name: (one, other) => compare(one.event.name, other.event.name), place: (one, other) => compare(common(one.paths), common(other.paths)) }[this.sort];
@@ -132,8 +132,9 @@ export class Events {
 
 const compare = (one, other) => (one < other ? -1 : Number(one > other));
 
-function tally(events) {
-  const found = new Map();
+/** How often each name is there, the most often first; one that is chosen is always among them. */
+function tally(events, chosen) {
+  const found = new Map(chosen ? [[chosen, 0]] : []);
   for (const { name } of events) found.set(name, (found.get(name) ?? 0) + 1);
-  return [...found].sort((one, other) => other[1] - one[1]);
+  return [...found].sort((one, other) => Number(other[0] === chosen) - Number(one[0] === chosen) || other[1] - one[1]);
 }

@@ -2,16 +2,19 @@
 import { copy, h, heads, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
-import { after, isUnder, shortened } from "../base/paths.js";
+import { after, isUnder, oneOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
+import { NOT_LIVE } from "../data/tree.js";
 import { failed } from "../parts/failed.js";
 import { filterField, moved } from "../parts/filter.js";
 import { ROW, Rows } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
-import { crumbs } from "../parts/verdict.js";
+import { here } from "../parts/verdict.js";
 
 const LISTED = ["departed", "missing", "quarantined", "unread", "stale", "live", "ended"];
+const ORDERS = { worst: "worst first, then longest", silence: "the longest silent first", path: "by place" };
+const NODES_BY = Object.keys(ORDERS);
 const NODES_AT_ONCE = 200;
 const MOST_NODES = 1000;
 const FOLDED = 3;
@@ -48,13 +51,18 @@ export class Nodes {
   get states() {
     const { state } = this.page.route.query;
     if (state === "all") return LISTED;
-    return state ? state.split(",").filter((name) => LISTED.includes(name)) : ["departed", "missing", "quarantined", "unread", "stale"];
+    const named = LISTED.filter((name) => state?.split(",").includes(name));
+    return named.length ? named : NOT_LIVE;
+  }
+
+  get sort() {
+    return oneOf(NODES_BY, this.page.route.query.sort);
   }
 
   async load(more = false) {
     if (document.hidden || !this.page.status?.ready) return;
     const { query } = this.page.route;
-    const wanted = { path: this.path, state: this.states, q: query.q ?? "", sort: query.sort ?? "worst", limit: Math.min(MOST_NODES, Math.max(NODES_AT_ONCE, more ? NODES_AT_ONCE : this.rows.length)), cursor: more ? this.next : "" };
+    const wanted = { path: this.path, state: this.states, q: query.q ?? "", sort: this.sort, limit: Math.min(MOST_NODES, Math.max(NODES_AT_ONCE, more ? NODES_AT_ONCE : this.rows.length)), cursor: more ? this.next : "" };
     const asked = (this.asked = (this.asked ?? 0) + 1);
     try {
       const answer = await ask("api/nodes", wanted, { signal: this.abort.signal });
@@ -82,7 +90,7 @@ export class Nodes {
 
   update() {
     const { page } = this;
-    put(this.head, h("p", crumbs(page.route, this.path || page.fleet.root), h("span.label", " nodes at and under this place")), failed(this.error, this.at) ?? h("p.label", `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
+    put(this.head, here(page, "nodes"), failed(this.error, this.at) ?? h("p.label", `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · ${ORDERS[this.sort]}`));
     this._fold();
     const chosen = new Set(this.states);
     const chip = (state, text, pressed, query) => h("button.chip", { "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
@@ -98,7 +106,7 @@ export class Nodes {
   /** Nodes of one state that are joined by place are one line, until it is unfolded. */
   _fold() {
     const { query } = this.page.route;
-    const groups = query.q || (query.sort ?? "worst") !== "worst" ? [] : (this.page.fleet.alerts?.groups ?? []).flatMap(({ state, groups: of }) => of.filter(({ nodes, path }) => nodes >= FOLDED && path !== this.path && isUnder(path, this.path)).map((group) => ({ ...group, state, id: `${state}@${group.path}` })));
+    const groups = query.q || this.sort !== "worst" ? [] : (this.page.fleet.alerts?.groups ?? []).flatMap(({ state, groups: of }) => of.filter(({ nodes, path }) => nodes >= FOLDED && path !== this.path && isUnder(path, this.path)).map((group) => ({ ...group, state, id: `${state}@${group.path}` })));
     const seen = new Set();
     this.lines = this.rows.flatMap((node) => {
       const fold = groups.find(({ state, path }) => state === node.state && isUnder(node.path, path));
@@ -149,7 +157,7 @@ export class Nodes {
       this.chosen = next;
       this.table.reveal(next);
     } else if (name === "f") this.field.focus();
-    else if (name === "o") this.page.go(this.page.with({ sort: after(["", "silence", "path"], this.page.route.query.sort ?? "") }));
+    else if (name === "o") this.page.go(this.page.with({ sort: after(NODES_BY, this.sort) }));
     else if (name === "e" && node?.fold) this._unfold(node);
     else if (name === "x" && node) {
       if (!this.picked.delete(node.path)) this.picked.add(node.path);

@@ -56,7 +56,7 @@ export class Overview {
   }
 
   get problems() {
-    return this.page.fleet.alerts?.problems ?? [];
+    return this.page.fleet.problems;
   }
 
   /** The problem that the address names. */
@@ -106,7 +106,7 @@ export class Overview {
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: failed(this.changesError, this.changed?.at) }));
     }
     put(this.events, eventsCard(page, this.recent));
-    put(this.chooser, chooser(page));
+    put(this.chooser, chooser(page, this.colouring.error));
     this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }
 
@@ -141,7 +141,7 @@ export class Overview {
       return true;
     }
     if (name === "w" && problem?.metric) {
-      this.page.act.why(problem);
+      this.page.act.open(problem);
       return true;
     }
     if (name === "y") return this.page.copy(problem?.query ?? "");
