@@ -12,6 +12,7 @@ import asyncio
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -21,13 +22,13 @@ from fog_aggregator.components.http.web.files import page_files
 from fog_cli.api import Api
 from fog_cli.errors import CommandError
 from fog_testing.nats_server import NatsServer
-from fog_testing.waiting import eventually
 from tests.cli.aggregators import free_address
 from tests.cli.bus import make_streams
 from tests.cli.processes import fog
 from tests.page.browser import Tab, tab
 
-READY: Final = 300.0
+STUCK: Final = 180.0
+"""Seconds in which no further node is heard before that is an error: a busy machine takes long, and goes on."""
 BUDGETS: Final = {
     "HTML, CSS and JS kB gzip": 40,
     "requests to open": 8,
@@ -136,6 +137,21 @@ def heard(address: str) -> int:
     return int(nodes["live"] + nodes["stale"]) if status["ready"] else 0
 
 
+async def all_heard(address: str, nodes: int) -> None:
+    """Wait until all nodes are heard, as long as there are more of them.
+
+    Raises:
+        TimeoutError: with how many there are, when there were no more for too long.
+    """
+    most, grown = 0, time.monotonic()
+    while (number := await asyncio.to_thread(heard, address)) < nodes:
+        if number > most:
+            most, grown = number, time.monotonic()
+        if time.monotonic() - grown > STUCK:
+            raise TimeoutError(f"{most:,} of {nodes:,} nodes are heard, and no more for {STUCK:.0f} s")
+        await asyncio.sleep(0.2)
+
+
 async def looked(opened: Tab, complete: float) -> dict[str, Any]:
     """Return what the page has noted of itself."""
     found: dict[str, Any] = await opened.page.evaluate(
@@ -228,7 +244,7 @@ async def aging(url: str, status: dict[str, Any], nodes: int, minutes: int) -> d
 async def measure(address: str, nodes: int, minutes: int) -> dict[str, float]:
     """Return all figures."""
     url = f"http://{address}"
-    await eventually(lambda: asyncio.to_thread(lambda: heard(address) == nodes), deadline=READY, what="all are heard")
+    await all_heard(address, nodes)
     columns = await asyncio.to_thread(Api(address).json, "/api/tree", {"format": "columns"})
     last = (await asyncio.to_thread(Api(address).json, "/api/nodes", {"sort": "path", "limit": 1, "q": "9*9"}))["nodes"]
     async with tab("about:blank") as opened:
