@@ -130,7 +130,7 @@ class FleetOptions:
     max_events: int = option(MAX_EVENTS, "how many events are kept", WHOLE)
     kernels: Choice = option(
         Choice.AUTO,
-        "what merges frames: numba, numpy, or auto for numba where it is installed",
+        "what merges frames: numba, numpy, or auto for numba once the fleet is large",
         KERNELS,
         convert=parse_choice,
     )

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
 from fog_agent.edge.attach import new_epoch
@@ -35,6 +36,7 @@ from fog_aggregator.components.http.prometheus.places import TreePlaces
 from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.kernels.later import LaterKernels
 from fog_aggregator.components.notifications.making import Situation, make_notifications
 from fog_aggregator.components.notifications.notifier import Notifications
 from fog_aggregator.components.outgoing.outgoing import make_outgoing
@@ -60,10 +62,11 @@ from fog_aggregator.core.engine.ports import Say, Surroundings
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
-from fog_aggregator.kernels.load import load
+from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice
+from fog_aggregator.kernels.load import come_later, load
 from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.memory.keeping import MemoryMetrics, empty_fleet, within_memory
-from fog_aggregator.memory.machine import default_memory
+from fog_aggregator.memory.machine import default_memory, resident_bytes
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.path_costs import costliest
@@ -128,8 +131,8 @@ class Aggregator:
     _files: tuple[Reloaded, ...]
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
-        kernels, (config, division) = _kernels(config), within_memory(config)  # in this order: they take memory
-        self.config = config
+        kernels, later = _kernels(config)
+        self.config, division = config, _ = within_memory(config, later)  # after the kernels: they take memory
         subjects, readers = Subjects(config.prefix), reader_names(config.path)
         self._loops, self._deadline = (loops := Loops()), 0.0  # what fails, or is cancelled, has no time
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
@@ -159,7 +162,7 @@ class Aggregator:
         self._components: list[Component] = [
             *(self.web, checkpoints),
             make_bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet, transport),
-            *(history, outgoing),
+            *(*self._later_kernels(later), history, outgoing),
             BusConnection(bus, scope, wanted_streams(config, subjects), reading.follow, loops),
             self.notifications,
             brain,
@@ -226,6 +229,14 @@ class Aggregator:
             kernels=kernels,
             incarnation=new_epoch(),
         )
+
+    def _later_kernels(self, later: int) -> list[Component]:
+        def use(kernels: Kernels) -> None:
+            self.network.use(kernels)
+            self._engine.use(kernels)
+
+        make = partial(load, Choice.AUTO, _cache(self.config))
+        return [LaterKernels(lambda: self.network.fleet.slot_count, make, use, self._loops)] if later else []
 
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
@@ -302,9 +313,15 @@ class Aggregator:
         return self._engine.server_time(time.monotonic())
 
 
-def _kernels(config: AggregatorConfig) -> Kernels | None:
-    cache = config.state_dir / "kernels" if config.state_dir else None
-    return load(config.kernels, cache, config.memory or default_memory())
+def _kernels(config: AggregatorConfig) -> tuple[Kernels | None, int]:
+    """Return the kernels to begin with, and the memory for those that come once the fleet is large, bytes."""
+    if come_later(config.kernels, config.memory or default_memory(), resident_bytes()):
+        return None, COMPILED_BYTES
+    return (load(Choice.NUMBA, _cache(config)) if config.kernels is Choice.NUMBA else None), 0
+
+
+def _cache(config: AggregatorConfig) -> Path | None:
+    return config.state_dir / "kernels" if config.state_dir else None
 
 
 def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:

@@ -125,22 +125,33 @@ def read_both(messages: Sequence[Message], split: int = 0) -> tuple[Reader, Read
 STAMPS = st.lists(st.sampled_from([0, 1, 500, 1_000, 1_000, 4_000, 60_000, -2_000]), min_size=1, max_size=9)
 
 
-@given(st.lists(STEP, min_size=8, max_size=30), STAMPS, st.integers(0, 20), st.floats(0.0, 2.0))
-@example([(0, [("a", 3)], "send")] * 2, [0], 0, 0.0)  # twice the same slot
+@given(
+    st.lists(STEP, min_size=8, max_size=30),
+    STAMPS,
+    st.integers(0, 20),
+    st.floats(0.0, 2.0),
+    st.sampled_from([None, COMPILED]),
+)
+@example([(0, [("a", 3)], "send")] * 2, [0], 0, 0.0, COMPILED)  # twice the same slot
 def test_kernels_leave_what_numpy_leaves(
-    steps: list[tuple[int, list[tuple[str, float]], str]], stamps: list[int], split: int, pace: float
+    steps: list[tuple[int, list[tuple[str, float]], str]],
+    stamps: list[int],
+    split: int,
+    pace: float,
+    first: Kernels | None,
 ) -> None:
     """Whatever frames meet, late or not, with a clock that goes back too: the state, and all counts, are the same.
 
-    `pace`: of a backlog; 0 while it is read to its end.
+    `pace`: of a backlog; 0 while it is read to its end. `first`: reads the messages before `split`.
     """
     messages = messages_of(run_nodes(steps), stamps)
-    by_numpy, by_kernels = Reader(None), Reader(COMPILED)
+    by_numpy, by_kernels = Reader(None), Reader(first)
     for some in (messages[:split], messages[split:]):
         for one in (by_numpy, by_kernels):
             one.fleet.parts.time.pace = pace
             one.read(some)
         assert by_kernels.state == by_numpy.state
+        by_kernels.ingest.use(COMPILED)
 
 
 @pytest.mark.parametrize("code", [*FORMATS, *SOME_BITS])

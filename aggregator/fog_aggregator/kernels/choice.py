@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import Final
 
 COMPILED_BYTES: Final = 108 * 2**20
-"""Resident memory of numba, LLVM's library and the compiled kernels, before anything is read."""
+"""Resident memory of numba, LLVM's library and the compiled kernels, beside those of the program."""
 
 
 class Choice(StrEnum):
     """The way in which kernels run."""
 
     AUTO = "auto"
-    """Compiled where numba is installed, and the memory is enough for them."""
+    """Compiled once the fleet is large, where numba is installed and the memory is enough for them."""
     NUMBA = "numba"
     """Compiled; without numba the program does not start."""
     NUMPY = "numpy"

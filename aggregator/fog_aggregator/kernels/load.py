@@ -1,4 +1,4 @@
-"""Make the kernels of a choice. The first start on a machine compiles them, later ones take them from the disk."""
+"""Make the kernels of a choice. The first time on a machine compiles them, later ones take them from the disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Final
 from fog_aggregator.kernels.cache import folder_for_kernels
 from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
 from fog_aggregator.kernels.ports import Kernels
-from fog_aggregator.memory.machine import resident_bytes
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _COMPILED: Final = "fog_aggregator.kernels.compiled"
@@ -23,22 +22,36 @@ class KernelsError(ValueError):
     """The kernels that were chosen cannot be made."""
 
 
-def load(choice: Choice, cache: Path | None = None, memory: int | None = None) -> Kernels | None:
-    """Return the compiled kernels; None stands for numpy, which does the work then.
+def come_later(choice: Choice, memory: int, program: int) -> bool:
+    """Tell whether kernels are to be made once the fleet is large enough for them, as `auto` has it.
+
+    Not where numba is missing, nor where it would leave the fleet too little; the log says so.
 
     Args:
         choice: Which kernels.
+        memory: All that the process may take, bytes.
+        program: Its resident memory without kernels, bytes.
+    """
+    if choice is not Choice.AUTO or find_spec("numba") is None:
+        return False
+    if has_room(memory, program):
+        return True
+    text = "numpy merges frames: of %d MiB of memory compiled kernels would take %d, and leave the fleet too little"
+    LOGGER.info(text, memory // 2**20, COMPILED_BYTES // 2**20)
+    return False
+
+
+def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
+    """Return the compiled kernels; None stands for numpy, which does the work then. From any thread.
+
+    Args:
+        choice: Which kernels; `auto` are compiled ones where they can be made.
         cache: Our own directory for what was compiled, which need not exist; the last that is tried (`cache`).
-        memory: All that the process may take, bytes: `auto` is numpy where they have no room in it. Any for None.
 
     Raises:
         KernelsError: Compiled ones were asked for, and cannot be made.
     """
     if choice is Choice.NUMPY or (choice is Choice.AUTO and find_spec("numba") is None):
-        return None
-    if choice is Choice.AUTO and memory is not None and not has_room(memory, resident_bytes()):
-        text = "numpy merges frames: of %d MiB of memory compiled kernels would take %d, and leave the fleet too little"
-        LOGGER.info(text, memory // 2**20, COMPILED_BYTES // 2**20)
         return None
     try:
         return _compiled(cache)

@@ -31,14 +31,18 @@ _SUBJECT_BYTES: Final = 1000
 """Bytes of a subject with its path: at most 2,400, and of a usual one 400."""
 
 
-def within_memory(config: AggregatorConfig) -> tuple[AggregatorConfig, Division]:
+def within_memory(config: AggregatorConfig, later: int = 0) -> tuple[AggregatorConfig, Division]:
     """Divide the memory that the options give, or a share of what there is; return options that keep to it.
+
+    Args:
+        config: The options.
+        later: What the program itself is still to take, bytes.
 
     Raises:
         MemoryTooSmallError: it is less than the program itself needs.
     """
     total = config.memory or default_memory()
-    division = divide(total, resident_bytes(), config.history_memory, config.past_memory)
+    division = divide(total, resident_bytes() + later, config.history_memory, config.past_memory)
     return replace(config, history_memory=division.history, past_memory=division.past), division
 
 

@@ -36,6 +36,7 @@ from fog_aggregator.core.following.streams import Streams
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.quarantine.orders import Settled
 from fog_aggregator.core.saved import Part
+from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.commands import Command
 from fog_schema.frames import Request
@@ -100,6 +101,7 @@ class Engine:
         self.streams = Streams(scope)
         self._scope = scope
         self._around = around
+        self._kernels = around.kernels
         self._time = StreamsTime()
         self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
         self._commands = OperatorCommands(around, scope.branches)
@@ -109,6 +111,11 @@ class Engine:
     def cursors(self) -> dict[str, StreamCursor]:
         """How far each stream was read, by the stream's name."""
         return self.streams.cursors
+
+    def use(self, kernels: Kernels | None) -> None:
+        """Merge frames by kernels from now on; by numpy with None."""
+        self._kernels = kernels
+        self._ingest.use(kernels)
 
     def resume(self, fleet: Fleet, events: EventList, positions: Mapping[str, Position], now: float) -> None:
         """Go on from a checkpoint, before anything is read."""
@@ -136,7 +143,7 @@ class Engine:
             branch_events=scope.branch_events,
             branch_frames=scope.places is None,
         )
-        self._ingest.use(around.kernels)
+        self._ingest.use(self._kernels)
         self._sweeper = Sweeper(accounts)
 
     def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> None:

@@ -1,0 +1,1 @@
+"""Have kernels merge frames once a fleet is large enough for them."""
