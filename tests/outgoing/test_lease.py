@@ -193,18 +193,21 @@ class Pair:
         with fog(*self._common, "--listen", address, "--state-dir", str(self._folder / name)) as process:
             yield process
 
-    async def has_taken_it(self, name: str) -> bool:
-        """Tell whether one of them counts that it took the lease; no while it does not say."""
+    async def times_taken(self, name: str) -> int:
+        """Return how many times one of them counts that it took the lease; 0 while it does not say."""
         try:
             text = (await asyncio.to_thread(Api(self._addresses[name]).get, "/metrics")).decode()
         except CommandError:
-            return False
+            return 0
         found = re.search(r'^fog_aggregator_outgoing_lease_changes_total{.*result="taken".*} (.+)$', text, re.MULTILINE)
-        return found is not None and float(found[1]) >= 1
+        return int(float(found[1])) if found is not None else 0
 
 
 async def test_the_other_one_goes_on_when_the_holder_is_killed(fog_nats: NatsServer, tmp_path: Path) -> None:
-    """No step is missing, and no more comes twice than one that was under way; a deleted bucket costs none."""
+    """No step is missing, and no more comes twice than what was under way; a deleted bucket costs none.
+
+    A machine that stands still for a term may hand the lease over without a kill; that, too, repeats one step at most.
+    """
     async with receiving() as taking, node(fog_nats) as collector:
         pair = Pair(fog_nats, tmp_path, taking)
         with ExitStack() as stack:
@@ -215,15 +218,15 @@ async def test_the_other_one_goes_on_when_the_holder_is_killed(fog_nats: NatsSer
             async with connected(fog_nats) as transport:
                 await JetStream(transport).call(f"STREAM.DELETE.{bucket_stream(BUCKET)}")
             await eventually(lambda: taking.has("orders_total", 60), deadline=60)
-            assert taking.repeated == 0
-            await eventually(lambda: pair.has_taken_it("a"), deadline=60)
+            assert taking.repeated == 0 or await pair.times_taken("b")
+            taken_by_first = await eventually(lambda: pair.times_taken("a"), deadline=60)
             first.kill()
             first.wait()
             had = len(taking.values("orders_total"))
             collector.get_metric("orders_total").labels(kind="pizza").increment()  # type: ignore[union-attr]
             await eventually(lambda: len(taking.values("orders_total")) > had + 10, deadline=60)
-            await eventually(lambda: pair.has_taken_it("b"), deadline=60)
+            handovers = taken_by_first - 1 + await eventually(lambda: pair.times_taken("b"), deadline=60)
             series = len(taking.series)
     [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
     assert {later - earlier for earlier, later in pairwise(sorted(own))} == {round(STEP * 1000)}
-    assert taking.repeated <= series
+    assert taking.repeated <= series * handovers

@@ -39,10 +39,10 @@ class Asked:
         host, port = self.aggregator.web.address
         return f"http://{host}:{port}"
 
-    async def node(self, path: str) -> TelemetryCollector:
+    async def node(self, path: str, interval: float = 0.1) -> TelemetryCollector:
         """Let a node begin; return its collector."""
         collector = TelemetryCollector(self_metrics=False)
-        self.agents[path] = Agent(collector, path=path, servers=self.server.url, interval=0.1, deadline=30)
+        self.agents[path] = Agent(collector, path=path, servers=self.server.url, interval=interval, deadline=30)
         await self.agents[path].start()
         return collector
 

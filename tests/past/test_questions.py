@@ -230,9 +230,12 @@ async def test_a_dead_server(fog_nats: NatsServer) -> None:
 
 
 async def test_the_stream_and_the_history_agree(fog_nats: NatsServer) -> None:
-    """The totals of a subtree at the steps of the history are those that its frames say, sample by sample."""
+    """The totals of a subtree at the steps of the history are those that its frames say, sample by sample.
+
+    With an interval so long that no node is silent: what is read later knows of no time in which nothing could come.
+    """
     async with asked(fog_nats, history_step=0.5) as fog:
-        shops = [Shop(await fog.node(path)) for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/1")]
+        shops = [Shop(await fog.node(path, interval=10.0)) for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/1")]
         begin = await fog.settle()
         history, past, *_ = fog.aggregator.sources
         assert isinstance(past, PastSource)
