@@ -174,6 +174,19 @@ def test_a_node_that_falls_silent() -> None:
     assert stale.tolist() == list(map(int, gauges))
 
 
+def test_a_server_whose_clock_goes_back() -> None:
+    """What was stored last is what is told of a time that was there twice; times ascend."""
+    fleet = StoredFleet()
+    program = Program(fleet.join("fog/0/3"), random.Random(1))
+    for step in [10.0] * 8 + [-45.0] + [10.0] * 8:
+        fleet.now += step
+        program.work()
+        program.member.send()
+    answer = ask(fleet, NODE, own=True, start=START)
+    assert (np.diff(answer.times) > 0).all()
+    same(at(answer, round(fleet.now * 1000)), fleet.shown(NODE, own=True))
+
+
 def test_too_much() -> None:
     """A question that would hold more than it may is refused, and says what to do."""
     fleet = StoredFleet()

@@ -263,7 +263,7 @@ class Replay:
         self.check()
         self._fleet.settle_orders(time / 1000)
         moment = self._recorder.record(time)
-        if self.moments and self.moments[-1].time >= time:
+        while self.moments and self.moments[-1].time >= time:  # more than one where the server's clock went back
             self._size -= self.moments.pop().size
         self._size += moment.size
         if self._size > self._question.most:
