@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from fog_aggregator.core.engine.engine import Effects, Engine
+from fog_aggregator.core.engine.effects import Effects
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.stream_rules import retention
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.following.scope import EVENTS, METRICS, ROLLUPS

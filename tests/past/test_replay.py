@@ -175,7 +175,7 @@ def test_a_node_that_falls_silent() -> None:
 
 
 def test_a_server_whose_clock_goes_back() -> None:
-    """What was stored last is what is told of a time that was there twice; times ascend."""
+    """A time that was there twice is told as it was stored last; times ascend."""
     fleet = StoredFleet()
     program = Program(fleet.join("fog/0/3"), random.Random(1))
     for step in [10.0] * 8 + [-45.0] + [10.0] * 8:

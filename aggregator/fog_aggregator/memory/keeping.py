@@ -35,8 +35,8 @@ def within_memory(config: AggregatorConfig, later: int = 0) -> tuple[AggregatorC
     """Divide the memory that the options give, or a share of what there is; return options that keep to it.
 
     Args:
-        config: The options.
-        later: What the program itself is still to take, bytes.
+        config: the options.
+        later: bytes that the program itself is still to take.
 
     Raises:
         MemoryTooSmallError: it is less than the program itself needs.

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 
 from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper, SavingSchedule
-from fog_aggregator.core.engine.engine import Effects, Engine
+from fog_aggregator.core.engine.effects import Effects
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
@@ -42,8 +43,7 @@ class Aggregator:
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
-        # One at a time where crowds are folded: the books must see each fold.
-        self._batch = 1000 if limits == LIMITS else 1
+        self._batch = 1000 if limits == LIMITS else 1  # where crowds are folded the books must see each fold
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
         hearers = {"metrics": lambda read: ears.frames(counts.taken(read)), "control": ears.commands}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple, Self, TypeAlias
 
-from fog_aggregator.core.engine.engine import Effects
+from fog_aggregator.core.engine.effects import Effects
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status

@@ -19,9 +19,9 @@ EVERY: Final = 5.0
 
 
 class LaterKernels:
-    """A component that makes kernels when a fleet has become large, in a thread; numpy merges until then.
+    """A component that has a thread make kernels once a fleet is large; numpy merges until then.
 
-    What a checkpoint held is large enough before anything is read. Belongs to one event loop.
+    With a large checkpoint they are there before anything is read. Belongs to one event loop.
 
     Args:
         values: How many values the fleet has.

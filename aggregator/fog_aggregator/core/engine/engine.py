@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
 from fog_aggregator.core.engine.clock import STEP_SECONDS, Dated, ServerClock, seq_of
 from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.effects import Effects
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.ports import Surroundings
@@ -27,10 +28,9 @@ from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.engine.steps import Steps, StreamsTime
 from fog_aggregator.core.engine.stream_rules import check_horizon
-from fog_aggregator.core.engine.sweeper import Findings, Sweeper
+from fog_aggregator.core.engine.sweeper import Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.following.streams import Streams
 from fog_aggregator.core.places.origin import Origin
@@ -39,7 +39,6 @@ from fog_aggregator.core.saved import Part
 from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.commands import Command
-from fog_schema.frames import Request
 from fog_schema.paths import Path
 
 _DISCONTINUITIES: Final = {
@@ -50,32 +49,6 @@ _DISCONTINUITIES: Final = {
     Discontinuity.APPEARED: "it holds subjects that are read here, and was not read before; reading it from the start",
     Discontinuity.GONE: "it holds no subject any more that is read here",
 }
-
-
-@dataclass(slots=True)
-class Effects:
-    """Effects of one tick: things to do, and things done.
-
-    Attributes:
-        requests: Requests to send, each to the path and all below it.
-        became_ready: It has become ready just now.
-        observed_seconds: The time that was observed since the last tick.
-        forgotten: The requests to forget that were done: the path, server's time, and the nodes that left.
-        settled: The orders that took paths out of what is shown, or in again.
-        findings: The result of the sweep, when there was one.
-    """
-
-    requests: list[tuple[Path, Request]] = field(default_factory=list)
-    became_ready: bool = False
-    observed_seconds: float = 0.0
-    forgotten: list[tuple[Path, float, list[Path]]] = field(default_factory=list)
-    settled: list[Settled] = field(default_factory=list)
-    findings: Findings | None = None
-
-    @property
-    def swept(self) -> Swept:
-        """The changes that the sweep made; empty when there was none."""
-        return self.findings.swept if self.findings is not None else Swept()
 
 
 class Engine:
@@ -101,7 +74,6 @@ class Engine:
         self.streams = Streams(scope)
         self._scope = scope
         self._around = around
-        self._kernels = around.kernels
         self._time = StreamsTime()
         self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
         self._commands = OperatorCommands(around, scope.branches)
@@ -114,7 +86,7 @@ class Engine:
 
     def use(self, kernels: Kernels | None) -> None:
         """Merge frames by kernels from now on; by numpy with None."""
-        self._kernels = kernels
+        self._around = replace(self._around, kernels=kernels)
         self._ingest.use(kernels)
 
     def resume(self, fleet: Fleet, events: EventList, positions: Mapping[str, Position], now: float) -> None:
@@ -143,7 +115,7 @@ class Engine:
             branch_events=scope.branch_events,
             branch_frames=scope.places is None,
         )
-        self._ingest.use(self._kernels)
+        self._ingest.use(self._around.kernels)
         self._sweeper = Sweeper(accounts)
 
     def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> None:
