@@ -258,6 +258,34 @@ def test_resets_lose_nothing_on_the_bus(bare: TelemetryCollector) -> None:
     assert total == THREADS * CALLS
 
 
+def test_series_that_are_read_together_lose_nothing(bare: TelemetryCollector) -> None:
+    """As an agent reads them: counters of a family while their gate is held, gauges without. No count goes down."""
+    family, level = bare.register_counter("a_total", "a", ["x"]), bare.register_gauge("b", "b", ["x"])
+    children = [(family.labels(str(number)), level.labels(str(number))) for number in range(3)]
+    group = [one for one in bare.watch_series().series() if isinstance(one, CounterSeries)]
+    gauges = [one for one in bare.watch_series().series() if isinstance(one, GaugeSeries)]
+    seen = [0.0] * 3
+
+    def read_together() -> None:
+        with group[0].gate.lock:
+            totals = CounterSeries.peek_all(group)
+        assert all(before <= total for before, total in zip(seen, totals, strict=True))
+        seen[:] = totals
+
+    def work(index: int) -> None:
+        for counter, gauge in children:
+            counter.increment()
+            counter.increment(index % 3)
+            gauge.increment()
+
+    bare.collect = read_together  # type: ignore[assignment,method-assign]
+    hammer(bare, work)
+    read_together()
+    each = CALLS + sum(index % 3 for index in range(CALLS))
+    assert seen == [THREADS * each] * 3
+    assert GaugeSeries.peek_all(gauges) == [THREADS * CALLS] * 3
+
+
 def test_events_are_counted_exactly(collector: TelemetryCollector) -> None:
     """Each is kept or fell out, and a watch says how many."""
     watch = collector.watch_events(limit=100)

@@ -6,6 +6,7 @@ from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import Series, TelemetryCollector
 from utilityfog_frontend.telemetry.instruments import lifetimes
+from utilityfog_frontend.telemetry.instruments.counter import CounterSeries
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 
@@ -275,3 +276,39 @@ def test_what_ended_unseen_is_settled_in_the_end(bare: TelemetryCollector, monke
     [ended] = bare.watch_series().take_ended()
     assert isinstance(ended, lifetimes.EndedSeries)
     assert (ended.read(), len(ended._unsettled)) == (50, 6)  # noqa: SLF001
+
+
+def test_a_handler_within_a_reading_of_several_sees_what_was_read_last(bare: TelemetryCollector) -> None:
+    """It must not flush a series that is being flushed; the next reading has what it counted."""
+    family = bare.register_counter("a_total", "a", ["x"])
+    children = [family.labels(str(number)) for number in range(3)]
+    for child in children:
+        child.increment()
+        child.increment(2)
+    group = [one for one in bare.watch_series().series() if isinstance(one, CounterSeries)]
+    assert CounterSeries.peek_all(group) == [3, 3, 3]
+    children[1].increment()
+    group[0].gate.flushing = True
+    assert CounterSeries.peek_all(group) == [3, 3, 3]
+    group[0].gate.flushing = False
+    assert CounterSeries.peek_all(group) == [3, 4, 3] == [one.read() for one in group]
+
+
+def test_a_handler_that_flushes_while_a_value_is_made_is_not_forgotten(
+    bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A histogram keeps its value until it has another one: not one that was made from what is no more."""
+    histogram = bare.register_histogram("b", "b", [0.5])
+    histogram.observe(1)
+    [series] = bare.watch_series().series()
+
+    def interrupted(counts: tuple[int, ...], total: float) -> HistogramValue:
+        monkeypatch.undo()
+        histogram.observe(0.25)
+        series.read()
+        return HistogramValue(counts, total)
+
+    monkeypatch.setattr("utilityfog_frontend.telemetry.instruments.histogram.HistogramValue", interrupted)
+    assert series.read() == HistogramValue((0, 1), 1.0)
+    assert series.read() == HistogramValue((1, 1), 1.25)
+    assert series.read() is series.read()

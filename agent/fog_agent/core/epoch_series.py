@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from fog_agent.core.sections import SECTIONS
 from fog_agent.core.summary import GaugeSummary
@@ -114,6 +114,9 @@ class EpochSeries:
         return value if self.origin is None else _since(self.origin, value)
 
 
+PeekAll: TypeAlias = Callable[[Sequence[Any]], Sequence[SeriesValue]]
+"""As `peek`, of several sources of one type and gate. A type has it as a static method, and no subclass inherits it."""
+
 NUMBERS: Final = frozenset((int, float))
 """Types of values that the collector of garbage does not count."""
 
@@ -132,27 +135,28 @@ class EpochSeriesSet:
     def __init__(self, series: Iterable[EpochSeries] = (), pause: Pause = no_pause) -> None:
         self.ordered = sorted(series, key=attrgetter("id"))
         self._replaced: list[SeriesValue | None] = []
-        self._groups: list[tuple[Gate | None, list[EpochSeries]]] = []
-        for gate, neighbours in groupby(self.ordered, key=lambda one: one.source.gate if one.incremental else None):
+        self._groups: list[_Group] = []
+        for (gate, _), neighbours in groupby(self.ordered, key=_together):
             group = list(neighbours)
-            self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
+            self._groups += [_Group(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
             pause()
 
     def changes(self, pause: Pause = no_pause) -> list[EpochSeries]:
         """Read all; return those whose fresh value differs from what was encoded last, or is the first."""
         changes: list[EpochSeries] = []
         replaced, self._replaced = self._replaced, []
-        for gate, group in self._groups:
-            begin = len(changes)
+        for group in self._groups:
+            begin, gate = len(changes), group.gate
             with nullcontext() if gate is None else gate.lock:
-                for series in group:  # in one loop, as a node does this in each interval for each of its series
-                    value = series.last_read = series.source.peek()
-                    if series.origin is not None:
-                        value = _since(series.origin, value)
-                    base = series.base
-                    if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
-                        series.fresh = value
-                        changes.append(series)
+                values = group.peek_all(group.sources)
+            for series, value in zip(group.series, values, strict=True):  # in one loop, as a node does this each time
+                series.last_read = value
+                if series.origin is not None:
+                    value = _since(series.origin, value)  # noqa: PLW2901
+                base = series.base
+                if value is not base and value != base and (value == value or base == base):  # noqa: PLR0124 (NaN)
+                    series.fresh = value
+                    changes.append(series)
             if len(changes) > begin and type(changes[begin].fresh) not in NUMBERS:
                 self._replaced += [series.base for series in changes[begin:]]
                 del replaced[max(0, len(replaced) + begin - len(changes)) :]
@@ -160,6 +164,31 @@ class EpochSeriesSet:
                 gate.tell_dropped()
             pause()
         return changes
+
+
+class _Group:
+    """Neighbours that are read together: of one gate, and of one type of source.
+
+    Args:
+        gate: is held meanwhile, if there is one.
+        series: at least one.
+    """
+
+    __slots__ = ("gate", "peek_all", "series", "sources")
+
+    def __init__(self, gate: Gate | None, series: list[EpochSeries]) -> None:
+        self.gate = gate
+        self.series = series
+        self.sources = [one.source for one in series]
+        self.peek_all: PeekAll = getattr(vars(type(self.sources[0])).get("peek_all"), "__func__", _peek_each)
+
+
+def _together(series: EpochSeries) -> tuple[Gate | None, type]:
+    return series.source.gate if series.incremental else None, type(series.source)
+
+
+def _peek_each(sources: Sequence[SourceSeries]) -> list[SeriesValue]:
+    return [source.peek() for source in sources]
 
 
 def _since(origin: SeriesValue, value: SeriesValue) -> SeriesValue:

@@ -108,8 +108,11 @@ class SeriesRegister:
         for retained in self.retained.values():
             retained.acknowledged = None
 
-    def stopped(self, series: Iterable[EpochSeries]) -> None:
+    def stopped(self, series: Collection[EpochSeries]) -> None:
         """Take note of series whose totals have become too large: they stay at what was told last."""
+        if not series:
+            return
+        self.members = EpochSeriesSet(self.members.ordered, self._pause)  # their sources are others
         self._refuse(
             [one.source for one in series], "its total is larger than 2^63 - 1, or no number: it stays as it was"
         )

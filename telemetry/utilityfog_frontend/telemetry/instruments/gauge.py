@@ -5,7 +5,9 @@ increment it is to append a term: each is one step to the interpreter, so that b
 increment that has just got the old list counts as one before the set. A writer adds terms up at `FLUSH_AT`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 
 from utilityfog_frontend.telemetry.model import ROLLUPS, Family, Labels, MetricType, MetricValue
@@ -61,6 +63,16 @@ class GaugeSeries(Series):
             return function.value
         first, *others = self.terms.copy()  # one step, whatever writers do
         return sum(others, first) if others else first  # alone it stays as it was set: -0.0 does not add up
+
+    @staticmethod
+    def peek_all(group: Sequence[GaugeSeries]) -> list[Number]:
+        """As `read`, of several, in one loop."""
+        values: list[Number] = []
+        for series in group:
+            terms = series.terms
+            # A term that is alone is the value: others may only come after it, or be added up in its place.
+            values.append(terms[0] if len(terms) == 1 and series.function is None else series.read())
+        return values
 
     def current(self) -> Number:
         """As `read`; needs no gate."""
@@ -242,7 +254,7 @@ class Gauge(Instrument):
             self._state.scope.readings.ask([self._series.function])
         return super()._values()
 
-    def _awake(self) -> "Gauge":
+    def _awake(self) -> Gauge:
         gauge: Gauge = self._state.child(self._key)
         self._state.resume(gauge)
         return gauge

@@ -38,7 +38,7 @@ DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 class HistogramSeries(Series):
     """One incarnation of a histogram."""
 
-    __slots__ = ("_base", "_counts", "_sum", "exemplars", "pending")
+    __slots__ = ("_base", "_counts", "_sum", "_value", "exemplars", "pending")
 
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         super().__init__(family, labels, created, gate)
@@ -46,6 +46,7 @@ class HistogramSeries(Series):
         self.exemplars: dict[int, Exemplar] | None = None
         self._counts = [0] * (len(family.bounds) + 1)
         self._sum = 0.0
+        self._value: HistogramValue | None = None  # of these counts, once it was asked for
         self._base: HistogramValue | None = None
 
     def flush(self) -> None:
@@ -91,6 +92,7 @@ class HistogramSeries(Series):
         # With no call in between, after which a signal handler may raise, all of this happens or none.
         self._counts = counts
         self._sum += total
+        self._value = None
         del self.pending[:size]
 
     def _finite(self, batch: list[float]) -> list[float]:
@@ -118,7 +120,13 @@ class HistogramSeries(Series):
     def peek(self) -> HistogramValue:
         """As `read`."""
         self.flush()
-        return HistogramValue(tuple(self._counts), self._sum)
+        value = self._value
+        if value is None:
+            counts, total = self._counts, self._sum
+            value = HistogramValue(tuple(counts), total)
+            if self._counts is counts:  # else a signal handler has flushed, and this is not the value any more
+                self._value = value
+        return value
 
     def current(self) -> HistogramValue:
         """Return the observations since the series began, or since `restart`."""
