@@ -71,8 +71,10 @@ def read_samples(body: bytes, what: Wanted) -> Selection:
         tests = [(condition.name, condition.test()) for condition in what.conditions]
         rows = [_row(one, what, tests) for one in answer["data"]["result"]]
         warnings = [str(text)[:_LONGEST] for text in answer.get("warnings", ())[:_MOST_WARNINGS]]
+    except NoSamplesError:
+        raise
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise NoSamplesError("its answer has no samples, or some that were not asked for") from None
+        raise NoSamplesError("its answer is none of samples") from None
     if len({labels for labels, _, _ in rows}) < len(rows):
         raise NoSamplesError("its answer has a series twice")
     notes = tuple(f"{format_path(what.whom)}: {text}" for text in warnings)
@@ -90,11 +92,13 @@ def _row(
 ) -> tuple[Labels, list[int], list[float]]:
     labels = {str(name): str(value) for name, value in one["metric"].items()}
     if not all(test(labels.get(name, "")) for name, test in tests):
-        raise ValueError(labels)
+        raise NoSamplesError("its answer has a series that was not asked for")
     times = [round(time * 1000) for time, _ in one["values"]]
-    is_ascending = all(before < after for before, after in pairwise(times))
-    if not (times and is_ascending and what.start <= times[0] and times[-1] <= what.end):
-        raise ValueError(times[:1])
+    if not times or any(before >= after for before, after in pairwise(times)):
+        raise NoSamplesError("its answer has a series whose times do not ascend, or are none")
+    if not what.start <= times[0] <= times[-1] <= what.end:
+        found = f"{times[0] / 1000:.3f} to {times[-1] / 1000:.3f}"
+        raise NoSamplesError(f"asked for {what.start / 1000:.3f} to {what.end / 1000:.3f}, it answers {found}")
     return make_labels(labels), times, [float(value) for _, value in one["values"]]
 
 
