@@ -15,7 +15,7 @@ from tests.page.judging import JUDGE, KINDS_OF_SIGHT, difference, judge, out_of_
 from tests.page.rich import DEEP, HOSTILE, RISING, rich_fleet
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
-BETWEEN: Final = (850, 900)
+BETWEEN: Final = ((1000, 900), (800, 900))
 VIEWS: Final = {
     "overview": ("#/", "Errors rise"),
     "branch": ("#/fog/a", "children"),
@@ -54,7 +54,7 @@ async def views(opened: Tab, url: str) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (BETWEEN, "light"), (PHONE, "dark")]
+    ("size", "scheme"), [(DESKTOP, "light"), (BETWEEN[0], "dark"), (BETWEEN[1], "light"), (PHONE, "dark")]
 )
 async def test_every_view(fleet: str, size: tuple[int, int], scheme: str) -> None:
     """Texts stand out, none is cut, nothing sticks out, each control has a name, and the console is silent."""

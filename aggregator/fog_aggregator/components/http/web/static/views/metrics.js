@@ -27,7 +27,7 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), table(["metric", "-type", "-unit", "#series", "#rate", "-help", "unlike"], this.body), this.rest),
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), table(["metric", "-type", "-unit", "#series", "#rate", "~help", "unlike"], this.body), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
     this._compare();
@@ -81,7 +81,7 @@ export class Metrics {
           h("td.quiet.wide", family.unit),
           h("td.number.quiet", count(this._count(family))),
           h("td.number", this._rateOf(family)),
-          h("td.note.wide", family.help),
+          h("td.note.roomy", family.help),
           h("td.note", this._unlike(family)),
         ),
       ),
