@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.page.browser import DESKTOP, OF_EVERY_VIEW, PHONE, needs_browser, tab
+from tests.page.browser import DESKTOP, OF_EVERY_VIEW, PHONE, browser, needs_browser, tab
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
 OF_THE_FLEET = {"changes?window=1h", "events?limit=100", "v1/query_range?step=60", "v1/query_range?step=900"}
 """Questions of the overview: of all lines of an hour together, and of the day."""
 NODES = [f"fog/{place}/{node}" for place in "abc" for node in range(2)]
 
 
-@asynccontextmanager
-async def small_fleet(server: NatsServer) -> AsyncIterator[str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url() -> AsyncIterator[str]:
     """Let six nodes at three places count orders; the address. A busy machine makes no node of it stale."""
-    async with Fleet(server.url, interval=1.0) as fleet:
-        for path in NODES:
-            collector = await fleet.node(path)
-            collector.register_counter("orders_total", "Orders").increment(3)
-        await fleet.settle()
-        yield fleet.url
+    with NatsServer() as server:
+        async with browser(), Fleet(server.url, interval=1.0) as fleet:
+            for path in NODES:
+                collector = await fleet.node(path)
+                collector.register_counter("orders_total", "Orders").increment(3)
+            await fleet.settle()
+            yield fleet.url
 
 
 @pytest.mark.parametrize("size", [DESKTOP, (820, 900), PHONE])
-async def test_all_is_well(fog_nats: NatsServer, size: tuple[int, int]) -> None:
+async def test_all_is_well(url: str, size: tuple[int, int]) -> None:
     """The calm page, at each width: few questions, no error, nothing scrolls sideways, nothing is coloured."""
-    async with small_fleet(fog_nats) as url, tab(url, size) as opened:
+    async with tab(url, size) as opened:
         await opened.shows("All well", "h1")
         await opened.shows("6 of 6 nodes are live")
         await opened.shows("Nothing is wrong")
@@ -42,9 +43,9 @@ async def test_all_is_well(fog_nats: NatsServer, size: tuple[int, int]) -> None:
         assert opened.said == []
 
 
-async def test_a_keyboard_alone_goes_everywhere(fog_nats: NatsServer) -> None:
+async def test_a_keyboard_alone_goes_everywhere(url: str) -> None:
     """Search, open, up, the views, the sheet of keys: and typing is no command."""
-    async with small_fleet(fog_nats) as url, tab(url) as opened:
+    async with tab(url) as opened:
         press = opened.page.keyboard.press
         await opened.shows("All well", "h1")
         await press("/")
@@ -73,12 +74,12 @@ async def test_a_keyboard_alone_goes_everywhere(fog_nats: NatsServer) -> None:
         assert opened.said == []
 
 
-async def test_what_is_typed_stays(fog_nats: NatsServer) -> None:
+async def test_what_is_typed_stays(url: str) -> None:
     """A filter keeps its focus and its text while the page is drawn anew; its letters are no commands."""
-    async with small_fleet(fog_nats) as url, tab(f"{url}/#/?view=nodes&state=all") as opened:
+    async with tab(f"{url}/#/?view=nodes&state=all") as opened:
         await opened.shows("fog/b/1", "table")
         await opened.page.keyboard.press("f")
-        await opened.page.keyboard.type("gen/b*", delay=700)
+        await opened.page.keyboard.type("gen/b*", delay=400)
         assert await opened.evaluate("document.activeElement.value") == "gen/b*"
         await opened.page.keyboard.press("Control+a")
         await opened.page.keyboard.type("fog/b/1")
@@ -87,13 +88,13 @@ async def test_what_is_typed_stays(fog_nats: NatsServer) -> None:
         assert opened.said == []
 
 
-async def test_a_tab_that_was_left_for_an_hour(fog_nats: NatsServer) -> None:
+async def test_a_tab_that_was_left_for_an_hour(url: str) -> None:
     """Out of sight it asks nothing; on return it asks anew, and then says that it is live: nothing jumped to zero."""
     turn = """(hidden) => {
         Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
     }"""
-    async with small_fleet(fog_nats) as url, tab("about:blank") as opened:
+    async with tab("about:blank") as opened:
         await opened.page.clock.install()
         await opened.page.goto(url)
         await opened.shows("All well", "h1")
