@@ -235,25 +235,26 @@ def test_a_sum_that_passes_the_most_is_told(table: Table, group_of: list[int], d
 
 @pytest.mark.parametrize("size", [1, 3, 32, 33])
 @pytest.mark.parametrize("side_by_side", [True, False])
-def test_many_runs_of_one_group_are_added_as_each_alone(size: int, *, side_by_side: bool) -> None:
-    """Short runs are added slot by slot, many runs at once: of 300 there is a block that is full, and a rest."""
+@pytest.mark.parametrize("groups", [1, 3, 300])
+def test_many_runs_are_added_as_each_alone(size: int, groups: int, *, side_by_side: bool) -> None:
+    """Short runs of one way are added slot by slot, many runs at once, in whichever groups: blocks are full, or not."""
     if KERNELS is None:
         pytest.skip("numba is not installed")
     rng = np.random.default_rng(size)
-    values = rng.integers(-1_000, 1_000, 300 * 40)
-    offset = np.arange(size) if side_by_side else rng.permutation(40)[:size]
-    place = np.arange(size) if side_by_side else rng.permutation(40)[:size]
-    group = np.repeat([0, 1, 0], [290, 3, 7]) * 40
-    runs = np.column_stack((rng.permutation(300) * 40, group, np.zeros(300, np.int64)))
-    ways, entries = np.array([[0, size, side_by_side]]), np.column_stack((offset, place))
-    sums = np.zeros(80, np.int64)
+    values, sums = rng.integers(-1_000, 1_000, 300 * 40), np.zeros(groups * 40, np.int64)
+    offset = [np.arange(size) if side_by_side else rng.permutation(40)[:size] for _ in range(2)]
+    place = [np.arange(size) if side_by_side else rng.permutation(40)[:size] for _ in range(2)]
+    group, way = rng.integers(0, groups, 300) * 40, np.repeat([0, 1, 0], [257, 3, 40])
+    runs = np.column_stack((rng.permutation(300) * 40, group, way))
+    ways = np.array([[0, size, side_by_side], [size, size, side_by_side]])
+    entries = np.column_stack((np.concatenate(offset), np.concatenate(place)))
     assert KERNELS.add_runs(values, runs, ways, entries, sums)
-    expected = np.zeros(80, np.int64)
-    for start, cell, _ in runs:
-        expected[cell + place] += values[start + offset]
+    expected = np.zeros_like(sums)
+    for start, cell, one in runs:
+        expected[cell + place[one]] += values[start + offset[one]]
     assert sums.tolist() == expected.tolist()
-    values[runs[-1, 0] + offset[-1]] = 2**63 - 1
-    sums[place[-1]] = 1_000_000
+    values[runs[-1, 0] + offset[0][-1]] = 2**63 - 1
+    sums[runs[-1, 1] + place[0][-1]] = 1_000_000
     assert not KERNELS.add_runs(values, runs, ways, entries, sums)
 
 

@@ -7,27 +7,42 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.kernels.compiled.compiler import compiled
-from fog_aggregator.kernels.ports import Int64s, Integer
+from fog_aggregator.kernels.ports import Int64s
 
 _SHORT: Final = 32
-"""So many slots of a run, as of one family, are added slot by slot for neighbouring runs of a group: a sum stays in a
-register, and the processor fetches the slots of many runs at once."""
-_BLOCK: Final = 128
+"""So many slots of a run, as of one family, are added slot by slot for many runs: the processor fetches their slots at
+once, where it would wait for each run."""
+_BLOCK: Final = 32
 """So many runs at a time, whose slots stay near."""
 
 
 @compiled()
-def add_neighbours(values: Int64s, runs: Int64s, entries: Int64s, cell: Integer, sums: Int64s) -> np.int64:
-    """Add runs of one group and one way, slot by slot; the result is negative when a sum has passed 2^63 on the way."""
+def add_across(values: Int64s, runs: Int64s, entries: Int64s, sums: Int64s) -> np.int64:
+    """Add runs of one way, slot by slot; the result is negative when a sum has passed 2^63 on the way."""
     passed = np.int64(0)
     for at in range(len(entries)):
-        total = sums[cell + entries[at, 1]]
+        offset, place = entries[at, 0], entries[at, 1]
         for run in range(len(runs)):
-            value = values[runs[run, 0] + entries[at, 0]]
-            after = total + value
-            passed |= (total ^ after) & (value ^ after)
-            total = after
-        sums[cell + entries[at, 1]] = total
+            cell = runs[run, 1] + place
+            before, value = sums[cell], values[runs[run, 0] + offset]
+            after = before + value
+            passed |= (before ^ after) & (value ^ after)
+            sums[cell] = after
+    return passed
+
+
+@compiled()
+def add_along(values: Int64s, sums: Int64s) -> np.int64:
+    """Add values to as many sums; the result is negative when a sum has passed 2^63.
+
+    As arrays of their own they have no index that could be negative, so that several are added at once.
+    """
+    passed = np.int64(0)
+    for at in range(len(sums)):
+        before, value = sums[at], values[at]
+        after = before + value
+        passed |= (before ^ after) & (value ^ after)
+        sums[at] = after
     return passed
 
 
@@ -50,24 +65,13 @@ def add_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: 
         slot, cell, way = runs[run, 0], runs[run, 1], runs[run, 2]
         first, size = ways[way, 0], ways[way, 1]
         end = run + 1
-        if size <= _SHORT:
-            last = min(len(runs), run + _BLOCK)
-            while end < last and runs[end, 1] == cell and runs[end, 2] == way:
-                end += 1
-        if end - run > 1:
-            passed |= add_neighbours(values, runs[run:end], entries[first : first + size], cell, sums)
-        elif ways[way, 2]:
-            for at in range(size):
-                before, value = sums[cell + at], values[slot + at]
-                after = before + value
-                passed |= (before ^ after) & (value ^ after)
-                sums[cell + at] = after
+        if size > _SHORT and ways[way, 2]:
+            passed |= add_along(values[slot : slot + size], sums[cell : cell + size])
         else:
-            for at in range(first, first + size):
-                before, value = sums[cell + entries[at, 1]], values[slot + entries[at, 0]]
-                after = before + value
-                passed |= (before ^ after) & (value ^ after)
-                sums[cell + entries[at, 1]] = after
+            last = min(len(runs), run + _BLOCK) if size <= _SHORT else end
+            while end < last and runs[end, 2] == way:
+                end += 1
+            passed |= add_across(values, runs[run:end], entries[first : first + size], sums)
         run = end
     return np.bool_(passed >= 0)
 
