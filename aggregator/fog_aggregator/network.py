@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.events.newest import FleetEvent, Mark
@@ -16,6 +18,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds.samples import Samples
+from fog_aggregator.core.kinds.view import Slots
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
 from fog_aggregator.core.places.unread import Unread
@@ -23,7 +26,7 @@ from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
-from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
+from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory, shows_losses
 from fog_aggregator.query.inventory import Inventory
 from fog_aggregator.query.listing.absence import Absence
 from fog_aggregator.query.nodes import NODE_INFO, NodeStates, holding, known_info, node_states
@@ -115,7 +118,7 @@ class NetworkCollector(MetricsSource):
             info = self._known_info(key)
             version = (self.fleet.catalog.version, self.fleet.places_version)
             memory = Memory(partial(self._clamp, self.ratchet), self._planner.offer, version)
-            losses = self.losses(at) if grouping == TOGETHER and not selection.under else None
+            losses = self.losses(at) if shows_losses(key) else None
             return FleetView(snapshot, self.fleet.families, Beside(covered, info, own, losses), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
@@ -236,9 +239,9 @@ class NetworkCollector(MetricsSource):
         """Server's time, unix seconds."""
         return self._clock()
 
-    def lives(self, at: float | None = None) -> Int64s:
-        """Return every node's Life, by its row, now or at a moment of the server's time. Hold `lock`."""
-        return self.fleet.lives(self.now() if at is None else at, self._departed_after)
+    def lives(self, at: float | None = None, nodes: Slots = slice(None)) -> Int64s:
+        """Return the Life of some nodes, by row, now or at a moment of the server's time. Hold `lock`."""
+        return self.fleet.lives(self.now() if at is None else at, self._departed_after, nodes)
 
     def level_sizes(self) -> list[int]:
         """Return how many groups each level has, from level 0 to the deepest. Hold `lock`."""
@@ -321,7 +324,7 @@ class NetworkCollector(MetricsSource):
         """Return what each group of a view stands on, now or at a moment of the server's time."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
-            covered = self.fleet.coverage(groups, self.lives(at), self.now() if at is None else at)
+            covered = self.fleet.coverage(groups, self.lives(at, groups.nodes), self.now() if at is None else at)
             if grouping.info is not None:
                 return covered
             covered = covered.with_missing(self.missing(selection, at), grouping.level)
@@ -367,7 +370,7 @@ class NetworkCollector(MetricsSource):
         """Tell whether the node at a path is live, stale or departed; None without a node."""
         with self.lock:
             node = self.fleet.place(path)
-            return None if node is None else Life(self.lives()[node.row])
+            return None if node is None else Life(self.lives(nodes=np.array([node.row]))[node.row])
 
     def branch_over(self, path: Path) -> Path | None:
         """Return the branch that a path is or lies under: a subtree read as the totals that its aggregators send."""

@@ -162,7 +162,7 @@ def test_a_row_that_is_given_out_again_has_no_counts() -> None:
     arrivals.count([Outcome(values=5, late=True, row=100), Outcome(values=7, row=3)])
     arrivals.move(100, 200)
     groups = np.arange(300, dtype=np.int32)
-    found = arrivals.by_group(groups, 300)
+    found = arrivals.by_group(groups, np.arange(300), 300)
     assert {row: tuple(found[row].tolist()) for row in np.flatnonzero(found[:, 0])} == {3: (7, 0), 200: (5, 5)}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +67,49 @@ def visited(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(Kind, "copy_planned", copy_planned)
     monkeypatch.setattr(slot_index, "some", some)
     return rows
+
+
+class Looked(np.ndarray):
+    """A column that counts the rows that are read of it."""
+
+    counted: list[int] = []  # noqa: RUF012 - of all columns together
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return some rows, as an array that counts no more."""
+        found = np.asarray(super().__getitem__(key))
+        self.counted.append(found.size)
+        return found
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **others: Any) -> Any:
+        """Compute with all rows."""
+        self.counted.append(self.size)
+        return getattr(ufunc, method)(*(np.asarray(one) for one in inputs), **others)
+
+
+@pytest.fixture
+def lives_looked_at(fleet: Fleet) -> list[int]:
+    """Return the numbers of rows that are read of when nodes were heard: who asks whether they live must read it."""
+    rows = fleet.state.parts.roster.rows
+    rows.audible_at = rows.audible_at.view(Looked)
+    Looked.counted.clear()
+    return Looked.counted
+
+
+def test_the_lives_of_those_asked_for_are_looked_at(fleet: Fleet, lives_looked_at: list[int]) -> None:
+    """Each once, and once more for how long it is silent; its gauges ask too, and the places of silent ones."""
+
+    def looked(look: Callable[[], object]) -> int:
+        lives_looked_at.clear()
+        look()
+        return sum(lives_looked_at)
+
+    network, counter, where = fleet.network, frozenset({"work_total"}), ("fog", "3", "3")
+    assert looked(lambda: network.collect(Selection(where, own=True))) == 1 + 1 + 1
+    assert looked(lambda: network.explain(where, "work_total")) == 2 * (1 + 1)  # two views, without a gauge
+    branch = len(network.paths(where[:2]))
+    assert looked(lambda: network.collect(Selection(where[:2], names=counter), Grouping(2))) == 2 * branch
+    assert looked(lambda: network.collect(Selection(names=counter))) == 2 * NODES
+    assert looked(network.collect) == 3 * NODES + fleet.state.place_rows
 
 
 @pytest.mark.parametrize("came", [False, True], ids=["as it was", "after a node came"])

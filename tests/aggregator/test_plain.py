@@ -92,7 +92,7 @@ class Reader:
             for epoch in place.epochs.values():
                 found[f"{place.path} {epoch.id}"] = (epoch.usual, epoch.run, [*epoch.maps])
                 assert epoch.blocks in (None, blocks_of(epoch.maps)), "what was remembered of it has changed"
-        rows, arrivals = parts.roster.rows, parts.arrivals.by_group(np.arange(8, dtype=np.int32), 8)
+        rows, arrivals = parts.roster.rows, parts.arrivals.by_group(np.arange(8, dtype=np.int32), slice(0, 8), 8)
         found["rows"] = [rows.interval.tolist(), rows.shows_gauges.tolist(), rows.ephemeral.tolist(), arrivals.tolist()]
         found["wanted"] = self.ingest.wanted(NOW)
         found["accounts"] = {

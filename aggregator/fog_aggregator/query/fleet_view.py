@@ -22,7 +22,7 @@ from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.nodes import info_family
 from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
-from fog_aggregator.query.selection import Matcher, ViewKey
+from fog_aggregator.query.selection import TOGETHER, Matcher, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.view_snapshot import Found, ViewSnapshot
 from fog_schema.paths import Path, format_path
@@ -176,11 +176,7 @@ class FleetView:
         own = (
             [_matched(one, selection.matchers) for one in self._beside.own] if selection.matchers else self._beside.own
         )
-        beside = [
-            one
-            for one in (*self._covered(), *info, *own)
-            if not selection.names or not selection.names.isdisjoint(sample_names(one.family))
-        ]
+        beside = [one for one in (*self._covered(), *info, *own) if _is_asked_for(one.family, selection)]
         return self.metrics + self.saturated + beside
 
     def sampled(self) -> list[FamilySamples]:
@@ -284,6 +280,16 @@ class FleetView:
         nodes[Life.UNREAD] = nodes[Life.UNREAD].take(self._shown(covered.nodes[:, Life.UNREAD]))
         ages = [Samples(np.zeros_like(group), group, covered.oldest)]
         return [FamilySamples(_NODES, nodes, labeller), FamilySamples(_OLDEST, ages, labeller)]
+
+
+def shows_losses(view: ViewKey) -> bool:
+    """Tell whether the places that cover silent nodes are part of a view: each node is looked at for them."""
+    selection, grouping = view
+    return grouping == TOGETHER and not selection.under and _is_asked_for(_SILENT, selection)
+
+
+def _is_asked_for(family: model.Family, selection: Selection) -> bool:
+    return not selection.names or not selection.names.isdisjoint(sample_names(family))
 
 
 def _silent(losses: Losses) -> FamilySnapshot:

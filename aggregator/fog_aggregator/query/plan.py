@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.rollups.reductions import number_cells
-from fog_aggregator.core.rollups.run_plan import PlannedGroups, PlannedRuns, RunPlan, Ways, stretched
+from fog_aggregator.core.rollups.run_plan import NOTHING, PlannedGroups, PlannedRuns, RunPlan, Ways, stretched
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SeriesLists, SlotIndex, SlotRuns
 
@@ -103,6 +103,8 @@ class Draft:
 
     def make(self) -> RunPlan:
         """Assign the used slots to their cells."""
+        if self.index.is_empty:
+            return NOTHING
         (every, known), out = self.index.laid_out(), None
         runs = self._chosen(every, self.group_of)
         if self.taken_out is not None:

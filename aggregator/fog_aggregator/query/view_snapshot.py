@@ -75,9 +75,10 @@ class ViewSnapshot:
         self._survey = planner.variants.survey(now)
         self._choices = [family.rollup for family in fleet.catalog.families]
         self._present = ~fleet.left_series()
-        self._counting, self._last_seen = fleet.gauges_of_epochs(now)
         axis = (version, self._axis)
         self._copies = {kind: _copy(fleet, planner, view, kind, axis) for kind in fleet.kinds}
+        gauges = [column.copy.epoch for column in self._copies.values() if len(column.copy.epoch)]
+        self._counting, self._last_seen = fleet.gauges_of_epochs(now, gauges)
         self._cells: dict[Kind, Cells] = {}
 
     @property

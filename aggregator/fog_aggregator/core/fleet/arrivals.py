@@ -8,6 +8,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.kinds.table import grow
+from fog_aggregator.core.kinds.view import Slots
 from fog_aggregator.core.outcome import Outcome
 
 
@@ -38,18 +39,21 @@ class Arrivals:
             counts[to] += counts[row]
             counts[row] = 0
 
-    def by_group(self, of_place: Int32s, size: int) -> Int64s:
+    def by_group(self, of_place: Int32s, places: Slots, size: int) -> Int64s:
         """Add up the values of each group, and those that came late; shape (groups, 2).
 
         Args:
-            of_place: the group of each place, by its row; -1 for none.
+            of_place: the group of each place, by its row.
+            places: the rows of those that have one, ascending.
             size: how many groups there are.
         """
         found = np.zeros((size, 2), np.int64)
-        group = of_place[: len(self._values)]
-        rows = np.flatnonzero(group >= 0)
+        self._reach(len(of_place) - 1)
         for column, counts in enumerate((self._values, self._late)):
-            np.add.at(found[:, column], group[rows], counts[rows])
+            if size == 1:
+                found[0, column] = counts[places].sum()
+            else:
+                np.add.at(found[:, column], of_place[places], counts[places])
         return found
 
     def _reach(self, row: int) -> None:

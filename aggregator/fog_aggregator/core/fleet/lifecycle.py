@@ -8,11 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from fog_aggregator.core.columns import Float64s, Int32s, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.silent_cover import Losses
+from fog_aggregator.core.kinds.view import Slots
 from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
@@ -29,6 +30,10 @@ class PlaceGroups(Protocol):
     @property
     def of_node(self) -> Int32s:
         """The group of each place, by its row."""
+
+    @property
+    def nodes(self) -> Slots:
+        """The rows of the places in the view, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +99,19 @@ class Coverages:
         return Coverage(nodes, float(self.oldest.max(initial=0.0)), gapped)
 
 
-def lives(roster: Roster, audible: float, departed_after: float) -> Int64s:
-    """Return every place's Life at an audible time, by its row (rows without a place: DEPARTED)."""
+def lives(roster: Roster, audible: float, departed_after: float, places: Slots = slice(None)) -> Int64s:
+    """Return the Life of some places at an audible time, by row; of all, rows without a place are DEPARTED.
+
+    The values at the rows of other places mean nothing.
+    """
     rows = roster.rows
-    silent = audible - rows.audible_at
-    life = np.full(len(silent), Life.LIVE, np.int64)
-    life[silent > STALE_INTERVALS * rows.interval] = Life.STALE
-    life[silent > np.maximum(departed_after, STALE_INTERVALS * rows.interval)] = Life.DEPARTED
-    life[rows.ended] = Life.ENDED
+    silent, patience = audible - rows.audible_at[places], STALE_INTERVALS * rows.interval[places]
+    here = np.full(len(silent), Life.LIVE, np.int64)
+    late = np.flatnonzero(silent > patience)
+    here[late] = np.where(silent[late] > np.maximum(departed_after, patience[late]), Life.DEPARTED, Life.STALE)
+    here[rows.ended[places]] = Life.ENDED
+    life = np.empty(len(rows.last_seen), np.int64)
+    life[places] = here
     life[list(roster.out)] = Life.QUARANTINED
     return life
 
@@ -120,25 +130,36 @@ def coverage(
         roster: the places.
         arrivals: how many values came, and how many of these late.
         groups: of the view.
-        life: every place's Life, by its row.
+        life: the Life of the view's places, by row.
         audible: the audible time now.
         awaited: the epochs of live places whose counts wait for a keyframe.
     """
-    rows, of_place = roster.rows, groups.of_node
-    nodes = np.flatnonzero((of_place >= 0) & rows.counts_itself[: len(of_place)])
-    group, states = of_place[nodes], life[nodes]
-    size, kinds = len(groups.paths), len(Life)
+    rows, of_place, size, kinds = roster.rows, groups.of_node, len(groups.paths), len(Life)
+    itself, group, states = rows.counts_itself[groups.nodes], of_place[groups.nodes], life[groups.nodes]
+    silent = np.where(states == Life.LIVE, audible - rows.audible_at[groups.nodes], 0.0)
+    if not itself.all():
+        group, states, silent = group[itself], states[itself], silent[itself]
     counts = np.bincount(group * kinds + states, minlength=size * kinds).reshape(size, kinds)
-    oldest = np.zeros(size)
-    alive = states == Life.LIVE
-    np.maximum.at(oldest, group[alive], np.maximum(0.0, audible - rows.audible_at[nodes[alive]]))
+    oldest = _largest(group, size, silent)
     for place in roster.composites():
         at = int(of_place[place.row])
         if at >= 0:
             covered = place.coverage(Life(life[place.row]), max(0.0, audible - float(rows.audible_at[place.row])))
             counts[at] += covered.nodes
             oldest[at] = max(oldest[at], covered.oldest)
-    return Coverages(groups.paths, counts, oldest, _gapped(rows, awaited, groups), arrivals.by_group(of_place, size))
+    return Coverages(
+        groups.paths, counts, oldest, _gapped(rows, awaited, groups), arrivals.by_group(of_place, groups.nodes, size)
+    )
+
+
+def _largest(group: Int32s, size: int, values: Float64s) -> Float64s:
+    """Return the largest value of each group, at least 0."""
+    largest = np.zeros(size)
+    if size == 1:  # each value would wait for the one before it
+        largest[0] = values.max(initial=0.0)
+    else:
+        np.maximum.at(largest, group, values)
+    return largest
 
 
 def _gapped(rows: Rows, awaited: Collection[Epoch], groups: PlaceGroups) -> Int64s:
@@ -146,6 +167,24 @@ def _gapped(rows: Rows, awaited: Collection[Epoch], groups: PlaceGroups) -> Int6
     places = np.unique(rows.epoch_place[[epoch.row for epoch in awaited]]) if awaited else np.zeros(0, np.int64)
     group = groups.of_node[places[places < len(groups.of_node)]]
     return np.bincount(group[group >= 0], minlength=len(groups.paths))
+
+
+def gauges(roster: Roster, audible: float, of: Sequence[Int32s] | None) -> tuple[Bools, Float64s]:
+    """Return whether each epoch's gauges count, and when its place sent its last frame, by the epoch's row.
+
+    Args:
+        roster: the places.
+        audible: the audible time now.
+        of: the rows of epochs that matter, for the other ones mean nothing then; None for all.
+    """
+    rows = roster.rows
+    counts, last_seen = np.zeros(len(rows.epoch_place), np.bool_), np.zeros(len(rows.epoch_place))
+    several: Sequence[slice | Int32s] = [slice(None)] if of is None or sum(map(len, of)) > len(counts) else of
+    for epochs in several:
+        place = rows.epoch_place[epochs]
+        counts[epochs] = rows.shows_gauges[epochs] & (place >= 0) & rows.live(audible, place)
+        last_seen[epochs] = rows.last_seen[place]
+    return counts, last_seen
 
 
 def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:

@@ -14,7 +14,7 @@ from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.families.sampled import inside, places_of_families, slots_of_families
 from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.catalog import Catalog
-from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses, voters
+from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, gauges, lives, losses, voters
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind, SlotHolder
@@ -211,9 +211,9 @@ class FleetReading:
     def needs_keyframe_round(self, needed: bool) -> None:
         self.parts.time.needs_keyframe_round = needed
 
-    def lives(self, now: float, departed_after: float) -> Int64s:
-        """Return every place's Life at `now` (server's time), by its row."""
-        return lives(self.parts.roster, self.audible_at(now), departed_after)
+    def lives(self, now: float, departed_after: float, places: Slots = slice(None)) -> Int64s:
+        """Return the Life of some places at `now` (server's time), by row; what the other rows have means nothing."""
+        return lives(self.parts.roster, self.audible_at(now), departed_after, places)
 
     def live_rows(self, now: float) -> Bools:
         """Tell which places were heard within 3 of their intervals (R12.23), by their rows."""
@@ -308,12 +308,9 @@ class FleetReading:
         since[list(out)] = list(out.values())
         return np.where(hidden, rows.epoch_place, np.int32(-1)), since[rows.epoch_place]
 
-    def gauges_of_epochs(self, now: float) -> tuple[Bools, Float64s]:
-        """Return whether each epoch's gauges count, and when its place sent its last frame, by the epoch's row."""
-        rows = self.parts.roster.rows
-        place = rows.epoch_place
-        live = rows.live(self.audible_at(now))
-        return rows.shows_gauges & (place >= 0) & live[place], rows.last_seen[place]
+    def gauges_of_epochs(self, now: float, of: Sequence[Int32s] | None = None) -> tuple[Bools, Float64s]:
+        """Return whether gauges count, and when their places sent their last frames, of all epochs or of some rows."""
+        return gauges(self.parts.roster, self.audible_at(now), of)
 
     def voters(self, now: float) -> tuple[Voters, Voters]:
         """Return the epochs whose words about families count: those of live places at `now`, and all that are known.

@@ -169,7 +169,7 @@ class GridSamples(Samples):
     @property
     def saturated(self) -> Bools | None:
         """Tell which ones are counts that stay at the most that there can be; None when none does."""
-        return super().saturated if (self._grid == MAX_WHOLE).any() else None
+        return super().saturated if self._grid.max(initial=0) == MAX_WHOLE else None
 
     def blocks(self, *, created: bool = True) -> Iterator[Samples]:
         """Return all of them, some at a time, series after series."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Float64s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s
 from fog_aggregator.core.kinds.table import grow
 
 STALE_INTERVALS = 3
@@ -75,9 +75,9 @@ class Rows:
         """Return the server's time before which a writer of a place was silent for too long, seen from its newest."""
         return float(self.last_seen[row] - STALE_INTERVALS * self.interval[row])
 
-    def live(self, audible: float) -> Bools:
-        """Tell which places were heard within 3 of their intervals (R12.23), by place's row."""
-        return audible - self.audible_at <= STALE_INTERVALS * self.interval
+    def live(self, audible: float, places: Int32s | slice = slice(None)) -> Bools:
+        """Tell which of some places were heard within 3 of their intervals (R12.23); of all, by place's row."""
+        return audible - self.audible_at[places] <= STALE_INTERVALS * self.interval[places]
 
     def reserve(self, places: list[int], epochs: list[int]) -> None:
         """Take the rows of a checkpoint as they were; the rows between them are free."""

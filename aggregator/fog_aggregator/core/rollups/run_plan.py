@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from fog_aggregator.core.rollups.reductions import number_cells, ranges
 from fog_aggregator.kernels.ports import AddRuns
 
 _MAX_INT32 = 2**31 - 1
+_NONE: Final[Int32s] = np.zeros(0, np.int32)
 
 
 class Ways(NamedTuple):
@@ -273,6 +274,16 @@ class RunPlan:
 
     def _spread(self, by_run: NDArray[Any], by_entry: Int32s) -> NDArray[Any]:
         return _spread(by_run, self.runs.way, self.ways, by_entry)
+
+
+NOTHING: Final = RunPlan(
+    PlannedRuns(np.zeros(0, np.int64), _NONE, _NONE, np.zeros(0)),
+    Ways(np.zeros(0, np.int64), np.zeros(0, np.int64), _NONE, _NONE, np.zeros(0, np.bool_)),
+    PlannedGroups(_NONE, np.zeros(0, np.int64), _NONE, np.zeros(0, np.int64), np.zeros(0, np.int64), _NONE),
+    _NONE,
+    _NONE,
+)
+"""The plan of what has no slots: most tables of a node."""
 
 
 def _spread(by_run: NDArray[Any], way: NDArray[Any], ways: Ways, by_entry: Int32s) -> NDArray[Any]:
