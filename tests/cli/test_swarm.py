@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from fog_aggregator.core.columns import is_small
 from fog_bus.nats.options import NatsOptions
 from fog_cli.commands.trial.swarm import FleetOptions, Settings
 from fog_cli.demo.aggregator_stats import AggregatorView
@@ -84,6 +85,14 @@ def test_a_fleet_has_what_a_swarm_counted(series: int) -> None:
     assert min(tally.lost, tally.restarted, tally.ended - 20, tally.keyframes - 40) > 0
     assert swarm.exported() == swarm.writers.book()
     assert sum(swarm.writers.book().values()) > 0
+
+
+def test_a_keyframe_is_packed_as_an_agents() -> None:
+    """In the narrowest type, or sums must be watched from then on, and no delta of the writer is a plain one."""
+    swarm = Swarm(3, 40, Chances(), seed=1)
+    swarm.live(3)
+    keyframes = [decode(data) for _, data in swarm.writers.finals(swarm.nodes, swarm.fleet.now)]
+    assert [frame.counters is not None and is_small(frame.counters.values) for frame in keyframes] == [True] * 3
 
 
 def test_a_lost_frame_is_missing_until_a_keyframe() -> None:

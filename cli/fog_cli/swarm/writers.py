@@ -15,7 +15,7 @@ import numpy as np
 
 from fog_cli.swarm.families import Families
 from fog_schema.codec import encode
-from fog_schema.columns import F64, U8, U16, U32, U64, array_column
+from fog_schema.columns import F64, U8, U16, U32, U64, array_column, pack_ints
 from fog_schema.frames import DELTA, FINAL, KEYFRAME, LAST_PART, Frame, Numbers
 from fog_schema.paths import Path
 
@@ -219,7 +219,7 @@ class Writers:
         frame = self._header(writer, KEYFRAME, now)
         frame.flags = LAST_PART | (FINAL if writer.is_leaving else 0)
         frame.definitions = self.families.definitions
-        frame.counters = Numbers(self.families.counter_ids, array_column(U64, values.astype("<u8").tobytes()))
+        frame.counters = Numbers(self.families.counter_ids, pack_ints(values.tolist()))
         [frame.gauges] = self._gauges(1)
         frame.info, frame.events_held = INFO, (0, 0)
         writer.keyframe_due, writer.bears_keyframe = False, True
