@@ -274,7 +274,7 @@ class Aggregator:
 
     def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:
         """Make what evaluates rules: `increase()` has the first counts of a counter there."""
-        storage = FleetStorage((history.from_zero, *self.sources[1:]), series)
+        storage = FleetStorage((history.from_zero, *self.sources[1:]), series, warns=False)
         return RuleWorker(storage, series, self.network, self.config.query_samples)
 
     def _make_past(self, open_log: Callable[[str], Log], subjects: Subjects, own: TelemetryCollector) -> Past:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Final, TypeAlias
@@ -16,7 +16,7 @@ from fog_aggregator.promql.storage import Floats, Ints, Mask
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.query.samples import SampleColumn, sample_columns, statistics_of
 from utilityfog_frontend.telemetry.exposition.kinds import number_samples
-from utilityfog_frontend.telemetry.model import FamilySnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 from utilityfog_frontend.telemetry.names import base_name
 
 _MOST_PAIRS: Final = 500_000
@@ -135,13 +135,21 @@ def own_samples(family: FamilySnapshot, known: OwnLabels) -> Iterator[tuple[Labe
     """
     if len(known) > _MOST_OWN:
         known.clear()
+    counts = family.family.type.incremental
     for one in family.series:
-        born = (one.created or -inf) if family.family.type.incremental else nan
-        for name, labels, value in number_samples(FamilySnapshot(family.family, [one])):
+        born = (one.created or -inf) if counts else nan
+        for name, labels, value in _samples(family.family, one):
             made = known.get((name, labels))
             if made is None:
                 made = known[name, labels] = make_labels({**dict(labels), NAME: name})
             yield made, value, born
+
+
+def _samples(family: Family, one: SeriesSnapshot) -> Iterable[tuple[str, Labels, float]]:
+    """Return the samples of a series; most are numbers, and as they are."""
+    if isinstance(one.value, int | float):
+        return ((family.name, one.labels, one.value),)
+    return number_samples(FamilySnapshot(family, [one]))
 
 
 def _table(parts: Sequence[_Part], labels: Sequence[Labels], born: Sequence[float]) -> Table:
@@ -157,11 +165,9 @@ def _join(columns: Sequence[np.ndarray], own: Sequence[float]) -> tuple[Ints, Ma
         integer = np.issubdtype(values.dtype, np.integer)
         raws.append(values.astype(np.int64) if integer else values.astype(np.float64).view(np.int64))
         masks.append(np.full(len(values), integer))
-    mine = [isinstance(value, int) for value in own]
-    raws.append(np.array([value if isinstance(value, int) else _bits(value) for value in own], np.int64))
-    masks.append(np.array(mine, np.bool_))
+    integers = np.array([isinstance(value, int) for value in own], np.bool_)
+    mine = np.array(own, np.float64).view(np.int64)
+    mine[integers] = [value for value in own if isinstance(value, int)]
+    raws.append(mine)
+    masks.append(integers)
     return np.concatenate(raws), np.concatenate(masks)
-
-
-def _bits(value: float) -> int:
-    return int(np.array(float(value)).view(np.int64))

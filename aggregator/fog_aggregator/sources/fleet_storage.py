@@ -20,26 +20,29 @@ class FleetStorage:
     Args:
         sources: Asked in this order; the first that holds the view answers.
         named: Series of rules. A selector of one of their names means these and no view, whatever labels it compares.
+        warns: Whether answers say where nodes were silent, which is one more question for each selector.
     """
 
-    def __init__(self, sources: Sequence[ViewSource], named: NamedStorage | None = None) -> None:
+    def __init__(self, sources: Sequence[ViewSource], named: NamedStorage | None = None, *, warns: bool = True) -> None:
         self._sources = sources
         self._named = named
+        self._warns = warns
 
     def until(self, expired: Callable[[], bool], room: Room) -> FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
-        return FleetStorage([for_request(source, expired, room) for source in self._sources], self._named)
+        sources = [for_request(source, expired, room) for source in self._sources]
+        return FleetStorage(sources, self._named, warns=self._warns)
 
     def passed_on(self, branch: Path) -> FleetStorage:
         """Return the same storage for a question that was passed on to us for a branch: it goes down only."""
         sources = [one.passed_on(branch) if isinstance(one, Descending) else one for one in self._sources]
-        return FleetStorage(sources, self._named)
+        return FleetStorage(sources, self._named, warns=self._warns)
 
     def under(self, root: Path) -> ConfinedStorage:
         """Return the storage of what lies at and under a path; series of rules may be about any place."""
         names = self._named.names() if self._named is not None else frozenset()
         sources = [one.under(root) if isinstance(one, Confinable) else one for one in self._sources]
-        return ConfinedStorage(FleetStorage(sources), root, names)
+        return ConfinedStorage(FleetStorage(sources, warns=self._warns), root, names)
 
     def keeps(self, view: View, since: int) -> bool:
         """Tell whether some source keeps samples of a view since a time in milliseconds."""
@@ -67,7 +70,7 @@ class FleetStorage:
             return named.select(matchers, start, end)
         routed = route(matchers)
         found = self._source(routed.view).select(routed.view, routed.matchers_left, start, end)
-        warnings = self._coverage(routed.view, end) if found.parts else ()
+        warnings = self._coverage(routed.view, end) if found.parts and self._warns else ()
         more = named.select(matchers, start, end) if named is not None else Selection(())
         return Selection((*found.parts, *more.parts), (*found.warnings, *more.warnings, *warnings))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from fog_aggregator.history.routing import Level, Subtree, Whole
+from fog_aggregator.history.routing import Level, Subtree, View, Whole
 from fog_aggregator.promql import EvaluationError, MemoryStorage, Result, instant_query
-from fog_aggregator.promql.labels import label
+from fog_aggregator.promql.labels import NAME, Matcher, label
 from fog_aggregator.promql.query import VectorResult
+from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from tests.aggregator.api.asking import KeptView
 from tests.promql.asking import load
@@ -90,6 +93,20 @@ def test_silent_nodes_are_told() -> None:
     assert ask('x{fog_level="1", fog_path="fog/1"}')[1] == ()
     assert ask("none")[1] == ()
     assert ask("x offset 10s")[1] == ("1 of 8 nodes were silent",)
+
+
+def test_rules_ask_for_no_warnings() -> None:
+    """They look at silence apart: the coverage is not read for each of their selectors."""
+    asked: list[str] = []
+
+    class Kept(KeptView):
+        def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+            asked.extend(one.value for one in matchers if one.name == NAME)
+            return super().select(view, matchers, start, end)
+
+    storage = FleetStorage([Kept(Whole(), WHOLE)], RULES, warns=False).until(lambda: False, lambda _: None)
+    assert ask("x", storage) == (ask("x")[0], ())
+    assert asked == ["x"]
 
 
 def test_many_silent_groups_are_counted() -> None:

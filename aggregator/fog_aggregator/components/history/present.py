@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fog_aggregator.history.capture import OwnLabels, own_samples
-from fog_aggregator.promql.labels import Labels, Matcher, select_labels
+from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind, label, select_labels
 from fog_aggregator.promql.storage import Part
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
@@ -17,8 +18,17 @@ class _Samples(NamedTuple):
     """The aggregator's own samples of a moment, milliseconds."""
 
     moment: int
-    labels: list[Labels]
-    values: list[float]
+    by_name: dict[str, dict[Labels, float]]
+
+    def find(self, matchers: Sequence[Matcher]) -> dict[Labels, float]:
+        """Return the samples that fulfil every matcher; those of other names are not looked at where one is named."""
+        names = [one.value for one in matchers if one.name == NAME and one.kind is MatchKind.EQUAL]
+        named = [self.by_name.get(name, {}) for name in names[:1]] if names else self.by_name.values()
+        found: dict[Labels, float] = {}
+        for samples in named:
+            labels = list(samples)
+            found |= {labels[place]: samples[labels[place]] for place in select_labels(labels, matchers)}
+        return found
 
 
 class OwnPresent:
@@ -32,7 +42,7 @@ class OwnPresent:
     def __init__(self, now: Callable[[], float], collect: Callable[[], Sequence[FamilySnapshot]]) -> None:
         self._now = now
         self._collect = collect
-        self._latest = _Samples(-1, [], [])
+        self._latest = _Samples(-1, {})
         self._names: OwnLabels = {}
 
     def extend(self, parts: Sequence[Part], matchers: Sequence[Matcher], newest: int, end: int) -> list[Part]:
@@ -47,17 +57,17 @@ class OwnPresent:
         moment = min(round(self._now() * 1000), end)
         if moment <= newest:
             return list(parts)
-        samples = self._samples(moment)
-        chosen = select_labels(samples.labels, matchers)
-        return _joined(parts, {samples.labels[place]: samples.values[place] for place in chosen}, moment)
+        return _joined(parts, self._samples(moment).find(matchers), moment)
 
     def _samples(self, moment: int) -> _Samples:
         """Return all samples of a moment: what is asked for twice, as the rules of one evaluation do, is read once."""
         samples = self._latest
         if samples.moment != moment:
-            found = [one for family in self._collect() for one in own_samples(family, self._names)]
-            samples = _Samples(moment, [labels for labels, _, _ in found], [value for _, value, _ in found])
-            self._latest = samples
+            by_name: dict[str, dict[Labels, float]] = defaultdict(dict)
+            for family in self._collect():
+                for labels, value, _ in own_samples(family, self._names):
+                    by_name[label(labels, NAME)][labels] = value
+            self._latest = samples = _Samples(moment, dict(by_name))
         return samples
 
 

@@ -15,6 +15,7 @@ SILENCE: Final = "fog_aggregator_silent"
 """The one metric of the aggregator itself that is about nodes: those that are silent."""
 
 _EXPRESSION: Final = get_args(Expression)
+_FIELDS: Final = {kind: tuple(one.name for one in fields(kind)) for kind in _EXPRESSION}
 _DEEPEST: Final = 8
 """Recorded series that stand on each other are followed so far."""
 
@@ -137,6 +138,6 @@ def reach(expression: Expression) -> int:
 
 def _parts(expression: Expression) -> Iterator[Expression]:
     """List the direct parts of an expression."""
-    for one in fields(expression):
-        value = getattr(expression, one.name)
+    for name in _FIELDS[type(expression)]:
+        value = getattr(expression, name)
         yield from (part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, _EXPRESSION))
