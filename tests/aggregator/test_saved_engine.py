@@ -77,6 +77,8 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     },
     ("Streams", "cursors"): "their positions are saved",
     ("Streams", "counted"): "as cursors",
+    ("Streams", "of_counts"): "as cursors",
+    ("Streams", "reference"): "follows from the kinds",
     ("Streams", "_scope"): HANDED_IN,
     ("Streams", "_kinds"): "are saved, and stand in _saved_kinds until the streams are found",
     ("Streams", "_saved_kinds"): "as _kinds",

@@ -45,6 +45,8 @@ class ForgetQueue:
 
         A request of that very moment waits: a frame of the same moment may be stored after the server was asked.
         """
+        if not self._waiting:
+            return []
         ready = [request for request in self._waiting if request[1] < read_until]
         self._waiting = [request for request in self._waiting if request[1] >= read_until]
         return ready

@@ -39,11 +39,15 @@ class Streams:
     Attributes:
         cursors: How far each stream was read, by the stream's name.
         counted: The cursors of metrics and of rollups.
+        of_counts: The cursors of all streams but those of commands, for which nothing waits (R12.48).
+        reference: The stream by whose server's clock all is dated: the first of metrics, or of rollups without these.
     """
 
     def __init__(self, scope: Scope) -> None:
         self.cursors: dict[str, StreamCursor] = {}
         self.counted: dict[str, StreamCursor] = {}
+        self.of_counts: dict[str, StreamCursor] = {}
+        self.reference = ""
         self._scope = scope
         self._kinds: dict[str, str] = {}
         self._saved: dict[str, Position] = {}
@@ -153,19 +157,9 @@ class Streams:
         ]
 
     @property
-    def of_counts(self) -> dict[str, StreamCursor]:
-        """The streams on which counts stand: all but those of commands, for which nothing waits (R12.48)."""
-        return {stream: cursor for stream, cursor in self.cursors.items() if self._kinds[stream] != CONTROL}
-
-    @property
     def caught_up(self) -> bool:
         """Whether all that the streams held when their readers began has been handled."""
         return all(cursor.caught_up for cursor in self.of_counts.values())
-
-    @property
-    def reference(self) -> str:
-        """The stream by whose server's clock all is dated: the first of metrics, or of rollups without these."""
-        return min(self.counted, key=lambda stream: (self._kinds[stream] != METRICS, stream))
 
     @property
     def positions(self) -> dict[str, Position]:
@@ -190,3 +184,5 @@ class Streams:
                 self.cursors[name] = StreamCursor(name, filters, self._saved.get(name), selective=selective)
         self.counted.clear()
         self.counted |= {name: one for name, one in self.cursors.items() if kinds[name] not in (EVENTS, CONTROL)}
+        self.of_counts = {name: one for name, one in self.cursors.items() if kinds[name] != CONTROL}
+        self.reference = min(self.counted, key=lambda name: (kinds[name] != METRICS, name))
