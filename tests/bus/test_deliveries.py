@@ -71,10 +71,12 @@ class Connection:
 
         return heard
 
-    async def read(self, pieces: list[bytes]) -> None:
-        """Let bytes arrive piece by piece."""
+    async def read(self, pieces: list[bytes], *, offered: bool = False) -> None:
+        """Let bytes arrive piece by piece; nats-py's task has what is left where they are offered as they come."""
+        parser = self.client._ps  # noqa: SLF001 - nats-py's loop does
         for piece in pieces:
-            await self.client._ps.parse(piece)  # noqa: SLF001 - nats-py's loop does
+            if rest := parser.take(piece) if offered else piece:
+                await parser.parse(rest)
 
     @property
     def arrived(self) -> list[Any]:
@@ -117,6 +119,34 @@ def test_runs_are_what_each_message_is(words: list[bytes], cuts: list[int]) -> N
     assert together.arrived == alone.arrived
     assert together.heard == alone.heard
     assert together.client._ps.buf == alone.client._ps.buf == b""  # noqa: SLF001 - what was not understood yet
+
+
+@given(WORDS, st.lists(st.integers(0, 6_000), max_size=8))
+@example([delivery(1), OTHERS[0], delivery(2), OTHERS[8], delivery(3)], [60, 200])
+def test_what_is_offered_as_it_comes_is_the_same(words: list[bytes], cuts: list[int]) -> None:
+    """Deliveries overtake nothing, and nothing overtakes them."""
+    said = b"".join(words)
+    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
+    pieces = [said[begin:end] for begin, end in pairwise(edges)]
+
+    async def both() -> tuple[Connection, Connection]:
+        later, at_once = Connection(at_once=True), Connection(at_once=True)
+        await later.read(pieces)
+        await at_once.read(pieces, offered=True)
+        return later, at_once
+
+    later, at_once = asyncio.run(both())
+    assert at_once.arrived == later.arrived
+    assert at_once.heard == later.heard
+    assert at_once.client._ps.buf == later.client._ps.buf == b""  # noqa: SLF001 - as above
+
+
+def test_deliveries_are_taken_as_they_come() -> None:
+    """They wait for no turn of nats-py's task, up to the first thing that is none."""
+    connection = Connection(at_once=True)
+    rest = connection.client._ps.take(delivery(1) + delivery(2) + OTHERS[8] + delivery(3))  # noqa: SLF001 - as above
+    assert rest == OTHERS[8] + delivery(3)
+    assert [data for _, _, data, _ in connection.arrived] == [b"x", b"x"]
 
 
 def test_a_run_ends_before_what_is_not_complete() -> None:

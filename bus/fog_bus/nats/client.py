@@ -317,13 +317,20 @@ class _Parser(Parser):
     def take(self, data: bytes) -> bytes:
         """Hand on the messages at the beginning, if they are plain, complete and arrive somewhere; return the rest.
 
-        So answers settle what waits for them in the same turn of the loop, before nats-py's task is woken.
+        So answers settle what waits for them in the same turn of the loop, and deliveries wake their reader in it,
+        before nats-py's task is woken.
         """
         at = 0
         while not self.buf and data.startswith(b"MSG ", at) and (end := data.find(b"\r\n", at)) >= 0:
             words = data[at:end].split(b" ")
-            arrivals = self.arrivals.get(words[2]) if len(words) == 4 and words[3].isdigit() else None
-            if arrivals is None or arrivals.deliveries is not None:
+            arrivals = self.arrivals.get(words[2]) if len(words) in (4, 5) and words[-1].isdigit() else None
+            if arrivals is not None and arrivals.deliveries is not None:
+                at, run = arrivals.deliveries.read(data, at)
+                if run is None:
+                    break
+                arrivals.put(run)
+                continue
+            if arrivals is None or len(words) == 5:
                 break
             after = end + 2 + int(words[3])
             if len(data) < after + 2:
