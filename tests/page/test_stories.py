@@ -57,6 +57,7 @@ async def test_a_node_dies_then_a_rack_then_errors_rise(fog_nats: NatsServer, tm
         tab(watcher.url) as opened,
     ):
         await opened.shows("200 of 200 nodes are live")
+        await opened.shows("200 nodes", ".legend")  # the map is drawn, which asks for the tree beside
         well = await picture(opened, LEVELS)
         assert [well.area("stale", level) for level in range(4)] == [0, 0, 0, 0]
 
