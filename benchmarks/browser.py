@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import tempfile
 import time
@@ -278,6 +279,7 @@ def main() -> None:
         faults = figures.pop("faults")
         print(json.dumps({"figures": figures, "budgets": BUDGETS, "faults": faults}))
         return
+    print(f"Load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     print(f"| {options.nodes:,} nodes | measured | budget |\n|---|---|---|")
     for name, budget in BUDGETS.items():
         print(f"| {name} | {figures[name]:,.3g} | {budget} |")
