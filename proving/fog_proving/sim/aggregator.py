@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
@@ -38,11 +37,12 @@ class Aggregator:
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         self.network = NetworkCollector(fleet, events, own, lambda: self.engine.server_time(stage.now))
         steps, counts = book_of(stage, scope).taker(lambda: self.fleet), NothingRefused(streams)
-        around = Surroundings(self.network, counts, self._say, history=steps, clock=stage.processor, budget=TIGHT)
-        around = replace(around, kernels=kernels.KERNELS, incarnation=stage.draw_incarnation())
+        make = partial(Surroundings, budget=TIGHT, incarnation=stage.draw_incarnation())
+        around = make(self.network, counts, self._say, history=steps, clock=stage.processor)
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
+        self.engine.use(kernels.KERNELS)
         self._batch = 1000 if limits == LIMITS else 1  # where crowds are folded the books must see each fold
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
         hearers = {"metrics": lambda read: ears.frames(counts.taken(read)), "control": ears.commands}
