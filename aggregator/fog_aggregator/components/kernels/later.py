@@ -13,7 +13,7 @@ from fog_aggregator.tasks import Loops, cancel
 LOGGER: Final = logging.getLogger("fog_aggregator")
 
 MANY_VALUES: Final = 100_000
-"""From so many on kernels are made. With fewer, all of them new each second, numpy takes 2 % of a core."""
+"""From so many on kernels are made. With fewer, all of them new each second, numpy takes 1 % of a core more."""
 EVERY: Final = 5.0
 """Seconds between two looks at how many there are."""
 
