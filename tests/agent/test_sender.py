@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +15,7 @@ from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
 from fog_agent.edge.attach import Tenure, attach
-from fog_agent.edge.driving.worker import InPlace, Worker
+from fog_agent.edge.driving.worker import Aside, InPlace, Then, Worker
 from fog_agent.edge.options import Beside
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
@@ -79,6 +80,25 @@ class BrokenStream(SlowStream):
         raise ZeroDivisionError(subject, len(data))
 
 
+class CancelledStream(SlowStream):
+    """One whose own task was cancelled."""
+
+    async def publish(self, subject: str, data: bytes, _deadline: float) -> Publish:
+        """Hand on what it met."""
+        raise asyncio.CancelledError(subject, len(data))
+
+
+class Held(InPlace):
+    """Says what calls have returned when it is told to, as a thread that takes long."""
+
+    def __init__(self) -> None:
+        self.returned: list[Callable[[], None]] = []
+
+    def submit(self, call: Callable[[], Any], then: Then) -> None:
+        """Run a call."""
+        super().submit(call, lambda result, error: self.returned.append(partial(then, result, error)))
+
+
 class _Parts:
     """Nothing that would have to end."""
 
@@ -88,13 +108,15 @@ class _Parts:
         """Do nothing."""
 
 
-def made(collector: TelemetryCollector, stream: SlowStream, events: str | None) -> tuple[Sender, Publication]:
+def made(
+    collector: TelemetryCollector, stream: SlowStream, events: str | None, worker: Worker | None = None
+) -> tuple[Sender, Publication]:
     """Return a sender whose next interval is an hour away."""
     address = Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0))
     publication = attach(
         collector, address, time.monotonic(), Tenure(_Parts()), lambda: True, Beside(state_dir=None, filters=None)
     )
-    return Sender(publication, cast("Bus", stream), "metrics", events, phase=0.0), publication
+    return Sender(publication, cast("Bus", stream), "metrics", events, phase=0.0, worker=worker), publication
 
 
 @asynccontextmanager
@@ -207,6 +229,44 @@ async def test_a_sender_that_is_stopped_makes_no_call_more() -> None:
         assert publication.epoch.writer.seq == seq + 1
 
 
+async def test_a_sender_that_is_stopped_sends_nothing_that_was_encoded_meanwhile() -> None:
+    """A thread may return a frame later than its agent was stopped; it is the next agent's."""
+    collector, _ = program()
+    worker, stream = Held(), PostingStream()
+    sender, publication = made(collector, stream, None, worker)
+    task = asyncio.create_task(sender.run())
+    while not len(publication.epoch.outbox):
+        await eventually(lambda: worker.returned)
+        worker.returned.pop(0)()
+    sender.stop()
+    worker.returned.pop(0)()
+    assert not worker.returned
+    assert stream.reader.seq == 0
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("make_worker", [InPlace, partial(Aside, "test")], ids=["in place", "aside"])
+async def test_intervals_that_end_faster_than_they_are_encoded_hold_nothing_up(
+    make_worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the next one is over at once: frames are sent all the same, and the loop has its turns."""
+    collector, work = program()
+    stream, worker = PostingStream(), make_worker()
+    sender, _ = made(collector, stream, "events", worker)
+    monkeypatch.setattr(sender._publisher._schedule, "ticked", lambda _: None)  # noqa: SLF001
+    task = asyncio.create_task(sender.run())
+    try:
+        work.increment()
+        assert await sender.flush(60)
+        assert stream.reader.total("work_total") == 2
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await worker.close()
+
+
 async def test_what_a_bus_raises_ends_the_sender() -> None:
     """It is its task's, which says so in the log; to go on without a word would be worse."""
     collector, _ = program()
@@ -214,6 +274,15 @@ async def test_what_a_bus_raises_ends_the_sender() -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await asyncio.wait_for(sender.run(), 60)
     assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
+
+
+async def test_a_bus_that_is_cancelled_ends_the_sender() -> None:
+    """It has no answer: nothing would ever be sent again, and nobody would hear of it."""
+    collector, _ = program()
+    sender, _ = made(collector, CancelledStream(), None)
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(sender.run(), 60)
+    assert isinstance(raised.value.exceptions[0], RuntimeError)
 
 
 @pytest.mark.parametrize("lost_again", [0, 1])

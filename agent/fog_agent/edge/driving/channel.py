@@ -60,6 +60,8 @@ class Channel:
 
     def _ended(self, frame: Frame, task: asyncio.Task[Publish]) -> None:
         self._task = None
-        if not task.cancelled():
-            error = task.exception()
-            self._published(self, frame, None if error else task.result(), error)
+        if task.cancelled():  # by the bus, or as the sender was stopped
+            self._published(self, frame, None, None)
+            return
+        error = task.exception()
+        self._published(self, frame, None if error else task.result(), error)

@@ -50,6 +50,7 @@ class Driver:
         self._events.busy = events_subject is None  # for ever
         self._alarm = Alarm(clock, self.go_on)
         self._under_way = 0  # calls of the publisher
+        self._ticked = False  # since frames, and the loop, had their turn
         self._unconnected = asyncio.Event()
         self._end: asyncio.Future[None] | None = None
 
@@ -78,7 +79,8 @@ class Driver:
             return
         now, calls = self._clock(), self._calls
         wake = calls.tick_at
-        if wake <= now:
+        if wake <= now and not self._ticked:  # to encode an interval may take longer than it lasts
+            self._ticked = True
             self.call(calls.tick, nothing)
             return
         if not self._unconnected.is_set():
@@ -90,6 +92,7 @@ class Driver:
                     self._ask(channel, now)
                     return
                 wake = min(wake, due)
+        self._ticked = False
         self._alarm.set(wake)
 
     def call(self, call: Callable[[], Any], then: Callable[[Any], None]) -> None:
@@ -120,6 +123,8 @@ class Driver:
         self.call(partial(channel.next_frame, max_payload), partial(self._got, channel, now))
 
     def _got(self, channel: Channel, asked_at: float, found: tuple[Frame | None, float]) -> None:
+        if self._end is None:
+            return  # stopped meanwhile: the next agent sends it
         frame, due = found
         if frame is not None:
             channel.publish(frame)
