@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import logging
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 
@@ -239,6 +241,32 @@ def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch, capl
     assert "llvmlite is too old" in caplog.text
     with pytest.raises(KernelsError, match=r"llvmlite is too old; --kernels numpy does without"):
         load(Choice.NUMBA)
+
+
+_REFUSES = """
+import ctypes, logging, sys
+logging.basicConfig(stream=sys.stdout)
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit("this kernel lets nobody refuse it")
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import KernelsError, load
+print(load(Choice.AUTO))
+try:
+    load(Choice.NUMBA)
+except KernelsError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_may_not_execute_what_it_has_written_has_no_kernels() -> None:
+    """Numba tells nobody: an aggregator would end at the first call, hours after its start, and at each start then."""
+    done = subprocess.run([sys.executable, "-c", _REFUSES], capture_output=True, text=True, check=False)
+    if "lets nobody" in done.stderr:
+        pytest.skip(done.stderr)
+    warning, none, refusal = done.stdout.splitlines()
+    assert "may not execute memory that was written" in warning
+    assert none == "None"
+    assert refusal.endswith("--kernels numpy does without")
 
 
 def broken(name: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from importlib import import_module
 from importlib.util import find_spec
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, PROT_EXEC, PROT_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +56,7 @@ def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
     if choice is Choice.NUMPY or (choice is Choice.AUTO and find_spec("numba") is None):
         return None
     try:
+        _check_that_code_can_be_made()
         return _compiled(cache)
     except Exception as error:
         text = f"numba cannot compile the kernels: {type(error).__name__}: {error}"
@@ -61,6 +64,19 @@ def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
             raise KernelsError(f"{text}; --kernels numpy does without") from error
         LOGGER.warning("%s; numpy does the work", text)
         return None
+
+
+def _check_that_code_can_be_made() -> None:
+    """Raise PermissionError where memory may not be executed once it was written.
+
+    LLVM does not tell: the first call of what it has compiled would end the process.
+    """
+    with mmap(-1, PAGESIZE, MAP_PRIVATE | MAP_ANONYMOUS) as page:
+        begin = ctypes.c_char.from_buffer(page)
+        refused = ctypes.CDLL(None).mprotect(ctypes.byref(begin), PAGESIZE, PROT_READ | PROT_EXEC)
+        del begin  # or the page could not be given back
+    if refused:
+        raise PermissionError("this process may not execute memory that was written (MemoryDenyWriteExecute)")
 
 
 def _compiled(cache: Path | None) -> Kernels:
