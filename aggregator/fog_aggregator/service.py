@@ -62,7 +62,7 @@ from fog_aggregator.core.engine.ports import Say, Surroundings
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
-from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice
+from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.load import come_later, load
 from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.memory.keeping import MemoryMetrics, empty_fleet, within_memory
@@ -315,9 +315,10 @@ class Aggregator:
 
 def _kernels(config: AggregatorConfig) -> tuple[Kernels | None, int]:
     """Return the kernels to begin with, and the memory for those that come once the fleet is large, bytes."""
-    if come_later(config.kernels, config.memory or default_memory(), resident_bytes()):
-        return None, COMPILED_BYTES
-    return (load(Choice.NUMBA, _cache(config)) if config.kernels is Choice.NUMBA else None), 0
+    memory, cache = config.memory or default_memory(), _cache(config)
+    if later := come_later(config.kernels, memory, resident_bytes(), cache):
+        return None, later
+    return (load(Choice.NUMBA, cache) if config.kernels is Choice.NUMBA else None), 0
 
 
 def _cache(config: AggregatorConfig) -> Path | None:

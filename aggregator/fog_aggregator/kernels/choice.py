@@ -7,6 +7,8 @@ from typing import Final
 
 COMPILED_BYTES: Final = 108 * 2**20
 """Resident memory of numba, LLVM's library and the compiled kernels, beside those of the program."""
+COMPILING_BYTES: Final = 200 * 2**20
+"""The same where kernels are not kept yet: what the compiler took for them is not given back."""
 
 
 class Choice(StrEnum):
@@ -32,11 +34,12 @@ def parse_choice(text: str) -> Choice:
         raise ValueError(f"kernels {text!r} are not known: choose one of {', '.join(Choice)}") from None
 
 
-def has_room(memory: int, program: int) -> bool:
+def has_room(memory: int, program: int, kernels: int = COMPILED_BYTES) -> bool:
     """Tell whether compiled kernels leave half of a memory to the fleet.
 
     Args:
         memory: All that the process may take, bytes.
         program: Its resident memory without them, bytes.
+        kernels: The memory that they take, bytes.
     """
-    return 2 * (program + COMPILED_BYTES) <= memory
+    return 2 * (program + kernels) <= memory

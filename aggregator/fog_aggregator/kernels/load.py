@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_aggregator.kernels.cache import folder_for_kernels
-from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
+from fog_aggregator.kernels.choice import COMPILED_BYTES, COMPILING_BYTES, Choice, has_room
 from fog_aggregator.kernels.ports import Kernels
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
@@ -24,23 +24,33 @@ class KernelsError(ValueError):
     """The kernels that were chosen cannot be made."""
 
 
-def come_later(choice: Choice, memory: int, program: int) -> bool:
-    """Tell whether kernels are to be made once the fleet is large enough for them, as `auto` has it.
+def come_later(choice: Choice, memory: int, program: int, cache: Path | None = None) -> int:
+    """Return the bytes of kernels that are to be made once the fleet is large enough for them, as `auto` has it.
 
-    Not where numba is missing, nor where it would leave the fleet too little; the log says so.
+    0 for none: where numba is missing, or where they would leave the fleet too little; the log says so.
 
     Args:
         choice: Which kernels.
         memory: All that the process may take, bytes.
         program: Its resident memory without kernels, bytes.
+        cache: As of `load`.
     """
     if choice is not Choice.AUTO or find_spec("numba") is None:
-        return False
-    if has_room(memory, program):
-        return True
+        return 0
+    if has_room(memory, program, taken := _bytes_to_come(cache)):
+        return taken
     text = "numpy merges frames: of %d MiB of memory compiled kernels would take %d, and leave the fleet too little"
-    LOGGER.info(text, memory // 2**20, COMPILED_BYTES // 2**20)
-    return False
+    LOGGER.info(text, memory // 2**20, taken // 2**20)
+    return 0
+
+
+def _bytes_to_come(cache: Path | None) -> int:
+    """Return the memory that kernels will take: more where they are not kept from an earlier time."""
+    try:
+        is_kept = any(folder_for_kernels(cache).rglob("*.nbi"))
+    except OSError:
+        return COMPILED_BYTES  # they cannot be made, as will be told then
+    return COMPILED_BYTES if is_kept else COMPILING_BYTES
 
 
 def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
