@@ -267,22 +267,24 @@ async def test_intervals_that_end_faster_than_they_are_encoded_hold_nothing_up(
         await worker.close()
 
 
-async def test_what_a_bus_raises_ends_the_sender() -> None:
-    """It is its task's, which says so in the log; to go on without a word would be worse."""
+async def end_over(bus: SlowStream) -> Exception:
+    """Return what a sender ends with over a bus."""
     collector, _ = program()
-    sender, _ = made(collector, BrokenStream(), None)
+    sender, _ = made(collector, bus, None)
     with pytest.raises(ExceptionGroup) as raised:
         await asyncio.wait_for(sender.run(), 60)
-    assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
+    error: Exception = raised.value.exceptions[0]
+    return error
+
+
+async def test_what_a_bus_raises_ends_the_sender() -> None:
+    """It is its task's, which says so in the log; to go on without a word would be worse."""
+    assert isinstance(await end_over(BrokenStream()), ZeroDivisionError)
 
 
 async def test_a_bus_that_is_cancelled_ends_the_sender() -> None:
     """It has no answer: nothing would ever be sent again, and nobody would hear of it."""
-    collector, _ = program()
-    sender, _ = made(collector, CancelledStream(), None)
-    with pytest.raises(ExceptionGroup) as raised:
-        await asyncio.wait_for(sender.run(), 60)
-    assert isinstance(raised.value.exceptions[0], RuntimeError)
+    assert isinstance(await end_over(CancelledStream()), RuntimeError)
 
 
 @pytest.mark.parametrize("lost_again", [0, 1])

@@ -92,6 +92,13 @@ class Connection:
         return found
 
 
+def cut_at(words: list[bytes], cuts: list[int]) -> list[bytes]:
+    """Return what was said in the pieces that a socket may give."""
+    said = b"".join(words)
+    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
+    return [said[begin:end] for begin, end in pairwise(edges)]
+
+
 WORDS = st.lists(
     st.one_of(
         st.builds(delivery, st.integers(1, 10**6), st.sampled_from(SUBJECTS), st.sampled_from(DATAS)),
@@ -105,9 +112,7 @@ WORDS = st.lists(
 @example([delivery(1), delivery(2, data=DATAS[3]), OTHERS[-1], delivery(3), OTHERS[0]], [1, 60, 62, 64, 65, 66, 130])
 def test_runs_are_what_each_message_is(words: list[bytes], cuts: list[int]) -> None:
     """Other subscriptions, strangers, errors and what the protocol knows besides may stand in between."""
-    said = b"".join(words)
-    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
-    pieces = [said[begin:end] for begin, end in pairwise(edges)]
+    pieces = cut_at(words, cuts)
 
     async def both() -> tuple[Connection, Connection]:
         alone, together = Connection(at_once=False), Connection(at_once=True)
@@ -125,9 +130,7 @@ def test_runs_are_what_each_message_is(words: list[bytes], cuts: list[int]) -> N
 @example([delivery(1), OTHERS[0], delivery(2), OTHERS[8], delivery(3)], [60, 200])
 def test_what_is_offered_as_it_comes_is_the_same(words: list[bytes], cuts: list[int]) -> None:
     """Deliveries overtake nothing, and nothing overtakes them."""
-    said = b"".join(words)
-    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
-    pieces = [said[begin:end] for begin, end in pairwise(edges)]
+    pieces = cut_at(words, cuts)
 
     async def both() -> tuple[Connection, Connection]:
         later, at_once = Connection(at_once=True), Connection(at_once=True)
