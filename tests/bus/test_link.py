@@ -83,7 +83,10 @@ async def test_an_acknowledged_publish(fog_nats: NatsServer, publish: Way) -> No
         assert "hdrs" not in stored["message"]
 
 
-async def test_messages_of_one_turn_leave_together(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@by_either_way
+async def test_messages_of_one_turn_leave_together(
+    fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch, publish: Way
+) -> None:
     """In one write, though each is published by itself; one after the other they are written one by one."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
@@ -95,18 +98,18 @@ async def test_messages_of_one_turn_leave_together(fog_nats: NatsServer, monkeyp
             write(writer, data)
 
         monkeypatch.setattr(asyncio.StreamWriter, "write", counted)
-        await asyncio.gather(*(link.publish("s.a", b"together", LONG) for _ in range(20)))
+        await asyncio.gather(*(publish(link, "s.a", b"together", LONG) for _ in range(20)))
         assert [data.count(b"together") for data in written if b"PUB s.a " in data] == [20]
         written.clear()
         for _ in range(3):
-            await link.publish("s.a", b"alone", LONG)
+            await publish(link, "s.a", b"alone", LONG)
         assert [data.count(b"alone") for data in written if b"PUB s.a " in data] == [1, 1, 1]
 
 
 async def test_an_answer_settles_what_waits_before_nats_py_reads(
     fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A publish is written at once, and no answer comes by nats-py's task; fails when a version of it is otherwise."""
+    """No answer to a post comes by nats-py's task; fails when a version of it is otherwise."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         client = link.connection.client
@@ -128,7 +131,7 @@ async def test_an_answer_settles_what_waits_before_nats_py_reads(
 
 
 async def test_what_waits_to_be_written_is_not_overtaken(fog_nats: NatsServer) -> None:
-    """A message of the same turn that was published before goes first, so that this one is left to `publish`."""
+    """A message of the same turn that was published before goes first, whichever way it went."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         before = asyncio.ensure_future(link.publish("s.a", b"first", LONG))

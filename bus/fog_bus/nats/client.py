@@ -172,13 +172,11 @@ class Client(nats.aio.client.Client):
         writer = getattr(self._transport, "_io_writer", None)
         if force_flush or writer is None or not self.is_connected or writer.transport.get_write_buffer_size():
             return await super()._flush_pending(force_flush)
-        if not self._writes_soon:
-            self._writes_soon = True
-            asyncio.get_running_loop().call_soon(self._write, writer)
+        self._write_soon(writer)
         return None
 
     def post(self, subject: str, reply: str, payload: bytes) -> bool:
-        """Publish at once, past nats-py's coroutines, which take several times as long.
+        """Publish past nats-py's coroutines, which take several times as long; all of a turn are written together.
 
         Args:
             subject: A valid one; so must `reply` be.
@@ -186,16 +184,23 @@ class Client(nats.aio.client.Client):
             payload: Of a length that the server takes.
 
         Returns:
-            False, and nothing was sent, where something waits to be written before it, and over what is no TCP.
+            False, and nothing is sent, where the socket takes no more at the moment, and over what is no TCP.
         """
         writer = getattr(self._transport, "_io_writer", None)
-        if writer is None or self._pending or not self.is_connected or self.is_draining_pubs:
+        if writer is None or not self.is_connected or self.is_draining_pubs:
             return False
-        transport = writer.transport
-        if transport.get_write_buffer_size():
+        if writer.transport.get_write_buffer_size():
             return False
-        transport.write(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(payload), payload))
+        command = b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(payload), payload)
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        self._write_soon(writer)
         return True
+
+    def _write_soon(self, writer: asyncio.StreamWriter) -> None:
+        if not self._writes_soon:
+            self._writes_soon = True
+            asyncio.get_running_loop().call_soon(self._write, writer)
 
     def _write(self, writer: asyncio.StreamWriter) -> None:
         self._writes_soon = False

@@ -61,17 +61,15 @@ class _Process:
         self._names = 0
         self._patience = END_SECONDS
         self._is_held = False
-        listens = [self._subjects.resync(plan.root), f"{self._subjects.resync(plan.root)}.>"]
-        listens += self._subjects.asks(plan.root)[:-1]
-        self._publishers = [
-            Publisher(plan.nats, self._acknowledged, tuple(dict.fromkeys(listens)) if first else (), self._requested)
-            for first in [True, *[False] * (plan.connections - 1)]
-        ]
+        self._publishers = [Publisher(plan.nats, self._writers.acknowledged) for _ in range(plan.connections)]
 
     async def run(self) -> None:
         """Begin, live, end, and tell."""
         stop = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._obey, stop)
+        below = self._subjects.resync(self._plan.root)
+        asked_at = dict.fromkeys([below, f"{below}.>", *self._subjects.asks(self._plan.root)[:-1]])
+        await self._publishers[0].link.listen(asked_at, self._requested)  # which is for all
         async with AsyncExitStack() as stack:
             for publisher in self._publishers:
                 await stack.enter_async_context(publisher.connection)
@@ -103,12 +101,12 @@ class _Process:
             due = [] if self._is_held else self._timeline.due(now, MOST_AT_ONCE)
             for gone in [writer for writer in due if writer.is_gone]:
                 self._replace(gone, now)
-            await self._send(self._writers.interval(due, now), now)
+            self._send(self._writers.interval(due, now))
             if now - reported_at >= REPORT_SECONDS:
                 reported_at = now
                 self._tell(self._report())
                 for publisher in self._publishers:
-                    await publisher.repeat(now)
+                    publisher.repeat(now)
             spent = time.monotonic() - now
             await asyncio.sleep(max(0.0, SLICE - spent))
 
@@ -119,15 +117,15 @@ class _Process:
         while (left := [one for one in begun if not one.is_gone]) and time.monotonic() - began < self._patience:
             now = time.monotonic()
             waiting = [one for one in left if not one.in_flight][:MOST_AT_ONCE]
-            await self._send(self._writers.finals(waiting, now), now)
+            self._send(self._writers.finals(waiting, now))
             for publisher in self._publishers:
-                await publisher.repeat(now)
+                publisher.repeat(now)
             await asyncio.sleep(SLICE)
         return not left
 
-    async def _send(self, frames: Iterable[tuple[Writer, bytes]], now: float) -> None:
+    def _send(self, frames: Iterable[tuple[Writer, bytes]]) -> None:
         for writer, _ in frames:
-            await self._publishers[writer.row % len(self._publishers)].send(writer, now)
+            self._publishers[writer.row % len(self._publishers)].send(writer)
 
     def _enter(self, path: Path, row: int, now: float) -> None:
         writer = self._nodes[path] = Writer(path, row, self._subjects.metrics(path))
@@ -143,9 +141,6 @@ class _Process:
         gone.is_gone = gone.is_leaving = False
         self._writers.begin(gone, now)
         self._nodes[gone.path] = gone
-
-    def _acknowledged(self, writer: Writer) -> None:
-        self._writers.acknowledged(writer)
 
     def _requested(self, subject: str, data: bytes) -> None:
         """Let those who are asked send a keyframe as their next frame, which is within an interval."""
