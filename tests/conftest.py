@@ -1,9 +1,11 @@
 """Share a set-up. Fixtures (`fog_nats`, …) come from the package's own pytest plugin, as a user's would."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -37,6 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, where each worker of a run on several processes would do it while it collects."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         subprocess.run([sys.executable, "-c", _COMPILE], check=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the tests from Python's collector of garbage: they stay, and are much of all that it would look at."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

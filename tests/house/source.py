@@ -51,6 +51,11 @@ class Module:
         """The syntax tree."""
         return parse(self.file)
 
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the syntax tree."""
+        return nodes(self.file)
+
 
 @cache
 def read(file: str) -> str:
@@ -62,6 +67,12 @@ def read(file: str) -> str:
 def parse(file: str) -> ast.Module:
     """Parse a Python file of the repository."""
     return ast.parse(read(file))
+
+
+@cache
+def nodes(file: str) -> tuple[ast.AST, ...]:
+    """List the nodes of a Python file's tree: a dozen guards look at all of them."""
+    return tuple(ast.walk(parse(file)))
 
 
 @cache
@@ -100,7 +111,7 @@ def imports(module: Module, nodes: Iterable[ast.AST] | None = None) -> Iterator[
     """List what statements of a module import, by default all, also in functions: full names of modules."""
     known = names_of_modules()
     package = module.name if module.file.endswith("__init__.py") else module.name.rpartition(".")[0]
-    for node in ast.walk(module.tree) if nodes is None else nodes:
+    for node in module.nodes if nodes is None else nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -126,7 +137,7 @@ def texts(module: Module) -> tuple[tuple[int, str], ...]:
 
 def docstrings(module: Module) -> Iterator[tuple[int, str]]:
     """List the docstrings of a module, its classes, functions and attributes, with their line."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, DOCUMENTED):
             for statement in node.body:
                 if (

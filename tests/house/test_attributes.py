@@ -38,7 +38,7 @@ def classes() -> dict[str, list[ast.ClassDef]]:
     """Collect all classes of the packages, by name."""
     found: dict[str, list[ast.ClassDef]] = {}
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(node)
     return found
@@ -107,9 +107,7 @@ def wrong(module: Module, node: ast.ClassDef) -> Iterator[str]:
 def untrue_sections() -> Found:
     """Find what the sections of attributes have wrong."""
     return {
-        module.file: [
-            line for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef) for line in wrong(module, node)
-        ]
+        module.file: [line for node in module.nodes if isinstance(node, ast.ClassDef) for line in wrong(module, node)]
         for module in modules()
     }
 

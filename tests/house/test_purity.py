@@ -184,7 +184,7 @@ def impurities(module: Module) -> list[str]:
         leaves = FIRST_PARTY.match(target) and not target.startswith(known_to(module))
         if top in IMPURE or leaves:
             found.append(f"{module.file}: imports {target}")
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute | ast.Call):
             what = impure_attribute(node) if isinstance(node, ast.Attribute) else impure_call(node)
             found += [f"{module.file}:{node.lineno}: {what}"] if what else []

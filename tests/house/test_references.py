@@ -62,7 +62,7 @@ def names_in_code() -> frozenset[str]:
     found: set[str] = set()
     for module in every_module():
         found.add(module.name.rpartition(".")[2])
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Name):
                 found.add(node.id)
             elif isinstance(node, ast.Attribute):

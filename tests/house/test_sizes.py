@@ -71,7 +71,7 @@ def long_functions() -> Found:
     """Find the functions of more than forty lines, the docstring included; a table in a decorator is data."""
     found: dict[str, list[str]] = {}
     for module in every_module():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 where = f"{module.file}:{node.lineno}: {node.name} has {length} lines"
@@ -84,7 +84,7 @@ def large_classes() -> Found:
     """Find the attributes beyond twelve of each class, the data classes of the wire excepted."""
     found: dict[str, list[str]] = {}
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef) and not module.file.startswith(WIRE):
                 number = len(attributes_of(node))
                 over = [f"{module.file}:{node.lineno}: {node.name} has {number} attributes"] * (number - ATTRIBUTES)
