@@ -7,7 +7,8 @@ level, and the places of a level are in the order in which a map shows them.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -106,6 +107,17 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return same
 
 
+def _with(present: Sequence[Path], places: Mapping[Path, int]) -> list[Path]:
+    """Return ascending paths with further ones put in, each at its place among the first."""
+    paths: list[Path] = []
+    begun = 0
+    for path, place in places.items():
+        paths += present[begun:place]
+        paths.append(path)
+        begun = place
+    return paths + list(present[begun:])
+
+
 class Columns:
     """A tree as it was when it was looked at. Needs no lock.
 
@@ -127,18 +139,16 @@ class Columns:
     ) -> None:
         span = states.tree.span(under)
         counts = states.counts[span.start : span.stop]
-        present = [states.tree.paths[span.start + place] for place in np.flatnonzero(counts).tolist()]
+        present = states.tree.paths[span.start : span.stop]
+        if not counts.all():
+            present = [present[place] for place in np.flatnonzero(counts).tolist()]
         not_heard = {Life.MISSING: missing, Life.UNREAD: unread}
         absent = {path: life for life, of in not_heard.items() for path, _ in of if not states.tree.span(path)}
-        paths = sorted([*present, *absent]) if absent else present
+        places = {path: bisect_left(present, path) for path in sorted(absent)}
+        paths = _with(present, places)
         self.shape = known if known is not None and known.paths == paths else shape_of(under, paths)
         lives = states.lives[span.start : span.stop][counts]
-        if absent:
-            by_path = dict(zip(present, lives.tolist(), strict=True)) | {
-                path: int(life) for path, life in absent.items()
-            }
-            lives = np.array([by_path[path] for path in paths], np.int64)
-        self._lives = lives
+        self._lives = np.insert(lives, list(places.values()), [absent[path] for path in places])
         self._more = {
             life.label: [(path, (count - (absent.get(path) is life),)) for path, count in of]
             for life, of in not_heard.items()
