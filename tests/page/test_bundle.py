@@ -5,12 +5,15 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from fog_aggregator.components.http.web import files
 from fog_aggregator.components.http.web.bundle import PageError, Script, divided, joined_styles, order
-from fog_aggregator.components.http.web.files import ENTRY, page_files, sources, version
+from fog_aggregator.components.http.web.files import ENTRY, File, page_files, sources, version
 from fog_aggregator.components.http.web.names import renamed
 from fog_aggregator.components.http.web.script import ScriptError, tokens
 from fog_aggregator.components.http.web.shorten import shortened, written
 from fog_testing.fleet import Fleet
+from fog_testing.waiting import eventually
+from tests.aggregator.serving import sample_fleet, serving
 
 MODULES = {
     "main.js": 'import { one } from "./a/one.js";\nimport { two } from "./a/two.js";\none(two);\n',
@@ -205,6 +208,17 @@ async def test_a_script_of_another_version_is_refused(fog_fleet: Fleet) -> None:
         for wanted, status in ((version(), 200), ("another", 404)):
             async with client.get(f"{fog_fleet.url}/more.js", params={"v": wanted}) as answer:
                 assert answer.status == status
+
+
+async def test_the_page_is_made_before_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A while after the start, what a browser is sent; a module as it is written, which nobody asks for, is not."""
+    page, script, module = (File(path, lambda: b"text") for path in ("/", "/page.js", "/main.js"))
+    monkeypatch.setattr(files, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(files, "page_files", lambda: (page, script, module))
+    async with serving(sample_fleet()):
+        await eventually(lambda: "packed" in vars(script), deadline=60)
+    assert "packed" in vars(page)
+    assert "packed" not in vars(module)
 
 
 async def test_a_browser_is_sent_a_file_once(fog_fleet: Fleet) -> None:

@@ -29,6 +29,7 @@ from fog_aggregator.components.http.prometheus.schemas import API_SCHEMAS
 from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.components.http.routes import ROUTES, Route
 from fog_aggregator.components.http.status import Status
+from fog_aggregator.components.http.web.files import prepared
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.silence_shares import SilenceShares
 
@@ -69,6 +70,7 @@ def make_app(
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
     app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)
+    app.cleanup_ctx.append(prepared)
     _add_parts(app, api, past, below, desk)
     app.on_response_prepare.extend((add_headers, say_missing))
     _add_routes(app, routes, exposure.prefix)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
@@ -27,6 +27,8 @@ from fog_aggregator.components.http.parameters import Parameter
 from fog_aggregator.components.http.web.bundle import divided, joined_styles
 from fog_aggregator.components.http.web.shorten import shortened
 
+SETTLED_SECONDS: Final = 20.0
+"""So long after its start an aggregator makes the page's files that nobody has asked for: that takes 0.9 s of CPU."""
 INDEX: Final = "index.html"
 ENTRY, SCRIPT, LATER, STYLES = "main.js", "page.js", "more.js", "page.css"
 _MEDIA: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -78,6 +80,11 @@ class File:
         """Return a weak ETag: the body may be sent compressed or not."""
         return f'W/"{blake2b(self.body, digest_size=12).hexdigest()}"'
 
+    async def prepare(self) -> None:
+        """Make its bytes, where they are not there yet: a script takes a while."""
+        if "packed" not in vars(self):
+            await asyncio.to_thread(lambda: self.packed)
+
     async def answer(self, request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
         """Send the file, or that it has not changed.
 
@@ -86,8 +93,7 @@ class File:
         """
         if query.get("v") not in (None, version()):
             raise web.HTTPNotFound(text=f"this is another version of the page, {version()}: load it anew")
-        if "packed" not in vars(self):  # made at the first question: the script takes a while
-            await asyncio.to_thread(lambda: self.packed)
+        await self.prepare()
         headers = {"ETag": self.tag, "Vary": "Accept-Encoding"}
         if self.tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=_NOT_MODIFIED, headers=headers)
@@ -110,6 +116,20 @@ def page_files() -> tuple[File, ...]:
         *(File(path, make, (_VERSION,)) for path, make in scripts.items()),
         *(File(path, make) for path, make in written.items()),
     )
+
+
+async def prepared(_: web.Application) -> AsyncIterator[None]:
+    """Make what a browser is sent a while after the start, so that the first reader waits for none of it."""
+    task = asyncio.create_task(_prepare_all())
+    yield
+    task.cancel()
+
+
+async def _prepare_all() -> None:
+    await asyncio.sleep(SETTLED_SECONDS)
+    for file in page_files():
+        if file.path in ("/", f"/{STYLES}", f"/{SCRIPT}", f"/{LATER}"):
+            await file.prepare()
 
 
 @cache
