@@ -84,7 +84,7 @@ def _over(one: Mapping[str, Any]) -> list[Span]:
     ended = f"{clock(one['since'], 2)}{DASH}{clock(one['until'], 2)}"
     return [
         (SIGNS["ended"], "ended"),
-        (printable(one["alert"]), ""),
+        (printable(one["title"]), ""),
         (one["path"] or "the fleet", ""),
         (ended, "faint"),
         *[("", "")] * 3,

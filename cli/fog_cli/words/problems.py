@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fog_cli.words.numbers import clock, count, many, span
+from fog_cli.words.numbers import clock, count, digits, many, span
 from fog_cli.words.paths import is_under, shortened
 from fog_cli.words.text import printable
 
@@ -77,9 +77,14 @@ class Problem:
         """The value of a single alert, else how many nodes are affected."""
         members = self.answer.get("members", ())
         if len(members) == 1:
-            return str(members[0]["value"])
+            value = members[0]["value"]  # a text where it is no finite number
+            return printable(value) if isinstance(value, str) else digits(value)
         nodes, of = self.answer.get("nodes", 0), self.answer.get("of", 0)
         return f"{count(nodes)} of {count(of)} nodes" if nodes and of else ""
+
+    def is_within(self, path: str) -> bool:
+        """Tell whether all that it is about is at or under a path."""
+        return all(is_under(one, path) for one in self.paths or (self.path,))
 
     def is_at(self, path: str) -> bool:
         """Tell whether it is about a place at or under a path."""

@@ -71,10 +71,11 @@ def _of_nodes(path: str, nodes: Nodes, doubt: Doubt) -> Verdict:
 
 
 def _of_problems(path: str, problems: Problems, now: float) -> Verdict:
-    shown = problems.firing[:2]
+    every = [one for one in problems.firing if one.is_within(path)]
+    shown = every[:2]
     title = ", ".join(one.title if one.path in {"", path} else f"{one.title} at {one.path}" for one in shown)
-    number, worst = len(problems.firing), shown[0]
-    start = worst.start or min((one.start for one in problems.firing if one.start), default=0.0)
+    number, worst = len(every), shown[0]
+    start = worst.start or min((one.start for one in every if one.start), default=0.0)
     joined = f", folded from {many(problems.alerts, 'alert')}" if not path and problems.alerts > number else ""
     since = f"; the worst since {clock(start, 2)}, {span(now - start)}" if start else ""
     return Verdict(worst.severity, title, f"{many(number, 'problem')}{joined}{since}.")

@@ -145,7 +145,7 @@ async def test_new_and_resolved_ones_are_in_the_answer() -> None:
         asked.status.log.submit([notice("a", "fog/0", SINCE, firing=False)], 1)
         found = await problems(asked)
         assert (found["new"]["flood"], found["new"]["counts"][-1]) == (10, 2)
-        over = {"alert": "a", "path": "fog/0", "severity": "critical", "since": START, "until": START + 5}
+        over = {"alert": "a", "title": "a", "path": "fog/0", "severity": "critical", "since": START, "until": START + 5}
         assert found["resolved"] == [over]
         assert (await problems(asked, "?path=fog/1"))["new"]["counts"][-1] == 1
 

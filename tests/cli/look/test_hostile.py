@@ -47,7 +47,7 @@ ANSWERS: dict[str, Any] = {
         {**HOSTILE, "state": "pending"},
         {**HOSTILE, "state": "silenced"},
         nodes=[{"state": "stale", "groups": [{"path": f"{PATH}/a", "nodes": 4, "of": 9, "first": 1, "last": 1}]}],
-        resolved=[{"alert": EVIL, "path": PATH, "since": 1.0, "until": 2.0}],
+        resolved=[{"alert": EVIL, "title": EVIL, "path": PATH, "since": 1.0, "until": 2.0}],
     ),
     "/api/silences": [
         {

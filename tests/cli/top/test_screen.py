@@ -129,11 +129,17 @@ def test_where_nothing_is_wrong() -> None:
         for number, after in enumerate((600, 90, 300))
     ]
     soon.append(problem("Queue long", "fog/fra", state="pending", fires_at=NOW + 5))
-    over = {"alert": "BranchLost", "path": "fog/gru/r01", "since": NOW - 900, "until": NOW - 300}
+    over = {
+        "alert": "BranchLost",
+        "title": "Branch lost",
+        "path": "fog/gru/r01",
+        "since": NOW - 900,
+        "until": NOW - 300,
+    }
     calm = rack("fog/gru/r01")
     calm.answers.problems = read(answer(*soon, resolved=[over]))
     lines = [line.rstrip() for line in shown(calm, 80, 24)]
-    assert "  Last problem       BranchLost fog/gru/r01, ended 5 min ago" in lines
+    assert "  Last problem       Branch lost fog/gru/r01, ended 5 min ago" in lines
     assert "  Nearest to firing  Disk 1 full fog/gru/r01/n1, in 90 s" in lines
     assert "  Silenced           0" in lines
     calm.answers.problems = read(answer())

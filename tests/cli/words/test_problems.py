@@ -99,7 +99,7 @@ def test_a_watchdog_is_no_problem() -> None:
 
 def test_the_list_in_a_terminal() -> None:
     """Signs tell the severity without a colour; silenced and over ones stand below, with their end."""
-    over = {"alert": "Down", "path": "", "severity": "warning", "since": START, "until": START + 60}
+    over = {"alert": "Down", "title": "Down", "path": "", "severity": "warning", "since": START, "until": START + 60}
     silenced = problem("Quiet", "fog/1", state="silenced", silenced_until=START + 7200)
     lines = [plain(line) for line in alert_lines(read(answer(RISING, LOST, silenced, resolved=[over])), START + 60)]
     assert lines[0] == "2 firing, 0 pending, 1 silenced"
@@ -133,6 +133,7 @@ def test_the_list_in_a_terminal() -> None:
         ),
         ("", answer(LOST, RISING), LIVE, Doubt(), "critical", "Branch lost at fog/ams, Errors rise at fog/fra/r1/n02"),
         ("fog/ams", answer(LOST, RISING), LIVE, Doubt(), "critical", "Branch lost"),
+        ("fog/fra", answer(RISING, nodes=[STALE]), LIVE, Doubt(), "warning", "Errors rise at fog/fra/r1/n02"),
         ("fog/gru", answer(LOST, RISING), {"live": 5}, Doubt(), "ok", "All well here"),
     ],
 )

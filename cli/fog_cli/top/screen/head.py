@@ -146,7 +146,7 @@ def calm(state: State, width: int, now: float) -> Iterator[Line]:
     room = max(_LEAST_TEXT, width - 62)
     last, soon = "none since the aggregator began", "nothing is pending"
     for one in here.resolved[:1]:
-        last = f"{one['alert']} {shortened(one['path'], room)}, ended {span(clock_now - one['until'])} ago"
+        last = f"{one['title']} {shortened(one['path'], room)}, ended {span(clock_now - one['until'])} ago"
     for near in sorted(here.pending, key=lambda one: one.fires_at)[:1]:
         soon = f"{near.title} {shortened(near.path, room)}, in {span(max(0.0, near.fires_at - clock_now))}"
     items = {"Last problem": last, "Nearest to firing": soon, "Silenced": count(len(here.silenced))}

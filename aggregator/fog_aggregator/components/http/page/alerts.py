@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.analysis.problems import PENDING, STATES, Active, Problem, problems, severity_of
+from fog_aggregator.analysis.problems import PENDING, STATES, Active, Problem, problems, severity_of, title_of
 from fog_aggregator.components.http.access.alerts import alerts_under, is_under, open_rules, place_of
 from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK, SLOTS, STATUS
@@ -165,6 +165,7 @@ def _resolved(notice: Notice) -> dict[str, Any]:
     labels: Labels = notice.labels
     return {
         "alert": label(labels, "alertname"),
+        "title": label(notice.annotations, "title") or title_of(label(labels, "alertname")),
         "path": format_path(notice.path),
         "severity": severity_of(label(labels, "severity")),
         "since": notice.starts_at / 1000,

@@ -30,7 +30,9 @@ PAGE_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 object_of({"state": TEXT, "nodes": WHOLE, "groups": list_of(ref_to("NodeGroup")), "left_out": WHOLE})
             ),
             "resolved": list_of(
-                object_of({**dict.fromkeys(("alert", "path", "severity"), TEXT), "since": NUMBER, "until": NUMBER})
+                object_of(
+                    {**dict.fromkeys(("alert", "title", "path", "severity"), TEXT), "since": NUMBER, "until": NUMBER}
+                )
             ),
             "new": object_of({"seconds": NUMBER, "flood": WHOLE, "counts": list_of(WHOLE)}),
         }

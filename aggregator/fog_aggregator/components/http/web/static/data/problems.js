@@ -1,5 +1,5 @@
 // The lines of the list of problems: what fires, one line for one cause; then nodes that are not live and are behind no such line.
-import { count, many } from "../base/numbers.js";
+import { count, digits, many } from "../base/numbers.js";
 import { isUnder } from "../base/paths.js";
 
 const OF_NODES = {
@@ -25,7 +25,7 @@ function ofAlert(problem) {
     until: problem.silenced_until,
     description: problem.annotations?.description ?? "",
     runbook: problem.annotations?.runbook_url ?? "",
-    value: problem.members?.length === 1 ? String(problem.members[0].value) : problem.nodes && problem.of ? `${count(problem.nodes)} of ${count(problem.of)} nodes` : "",
+    value: problem.members?.length === 1 ? (typeof problem.members[0].value === "number" ? digits(problem.members[0].value) : problem.members[0].value) : problem.nodes && problem.of ? `${count(problem.nodes)} of ${count(problem.of)} nodes` : "",
     text,
   };
 }
@@ -52,7 +52,7 @@ export function readAlerts(answer) {
     problems,
     pending: of("pending"),
     silenced: of("silenced"),
-    resolved: answer.resolved.map((one) => ({ ...one, id: `${one.alert}@${one.path}@${one.until}`, title: one.alert, start: one.since, end: one.until, until: null })),
+    resolved: answer.resolved.map((one) => ({ ...one, id: `${one.alert}@${one.path}@${one.until}`, start: one.since, end: one.until, until: null })),
     groups: answer.nodes,
     held: answer.held,
     flood: answer.new.counts,
