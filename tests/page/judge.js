@@ -105,7 +105,13 @@
     .map(name);
 
   /** Targets for fingers that are too small. */
-  const small = () => [...document.querySelectorAll('.tabs a, .button, .chip')].filter(seen).filter((element) => element.getBoundingClientRect().height < 43.5).map((element) => `${name(element)} "${element.textContent.trim().slice(0, 20)}" ${Math.round(element.getBoundingClientRect().height)}`);
+  const small = () => [...document.querySelectorAll('.tabs a, .button, .chip, .group')].filter(seen).filter((element) => element.getBoundingClientRect().height < 43.5).map((element) => `${name(element)} "${element.textContent.trim().slice(0, 20)}" ${Math.round(element.getBoundingClientRect().height)}`);
+
+  /** Heads of one name that do not stand below each other, in cards that have the same columns. */
+  const askew = () => {
+    const places = [...document.querySelectorAll('.aligned th')].filter(seen).map((head) => `${head.textContent} at ${Math.round(head.getBoundingClientRect().left)}`);
+    return [...new Set(places)].filter((place, _, all) => all.some((other) => other !== place && other.split(' at ')[0] === place.split(' at ')[0]));
+  };
 
   /** Where the focus is: its box, whether its ring is to be seen, and the card that it is in. `before` is where the last stop is by now: what lies above may have grown. */
   let last = null;
@@ -129,5 +135,5 @@
       card: card.getAttribute('aria-label') ?? card.tagName, cardTop: (card === document.body ? top : box.top) + (fixed ? 0 : scrollY), cardLeft: card === document.body ? left : box.left,
     };
   };
-  window.judge = { faint, wide, cut, nameless, small, focused };
+  window.judge = { faint, wide, cut, nameless, small, askew, focused };
 })();

@@ -38,6 +38,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "since": or_null(NUMBER),
             "metrics": WHOLE,
             "compared": WHOLE,
+            "names": list_of(TEXT),
             "changes": list_of(
                 object_of(
                     {

@@ -82,6 +82,9 @@ export const table = (names, body) => h("div.scroll", h("table", h("thead", h("t
 /** A key to press, as it is shown. */
 export const key = (name) => h("kbd", name);
 
+/** A button with its key. */
+export const action = (text, name, onclick) => h("button.button", { onclick }, `${text} `, key(name));
+
 /** Copy a text, and say so where it was asked for. */
 export async function copy(text, button) {
   try {

@@ -3,7 +3,8 @@ import { ask } from "./api.js";
 import { readAlerts } from "./problems.js";
 import { Tree } from "./tree.js";
 
-const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
+/** Metrics that programs and our own tools have of themselves. */
+export const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
 const BRANCHES_MS = 10_000; // nothing tells of what a branch has: it is asked for so often
 const TYPES = ["counter", "histogram", "gauge"];
 

@@ -2,7 +2,7 @@
 import { isUnder } from "../base/paths.js";
 import { ask } from "./api.js";
 
-const MOST_RECENT = 100;
+export const MOST_RECENT = 100;
 
 export class Recent {
   /** @param {any} page @param {string} path */

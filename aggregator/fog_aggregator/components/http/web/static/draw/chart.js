@@ -23,11 +23,12 @@ export function chart(canvas, data) {
 }
 
 /** @param {ChartData} data */
-function bounds({ line: values, band: around, heat }) {
+export function bounds({ line: values, band: around, heat }) {
   const all = [...Array.from(values), ...Array.from(around?.[0] ?? []), ...Array.from(around?.[1] ?? [])].filter(Number.isFinite);
   if (heat) {
-    const used = heat.bounds.filter((bound, place) => Number.isFinite(bound) && heat.rows[place].some?.((value) => value > 0));
-    all.push(...used);
+    // A bucket counts all that is below its bound: those above the last one that counts more are empty.
+    const last = heat.rows.findLastIndex((row, place) => row.some((value, at) => value > (place ? heat.rows[place - 1][at] : 0)));
+    all.push(...heat.bounds.slice(0, last + 1).filter(Number.isFinite));
   }
   const low = Math.min(0, ...all);
   return { low: low < 0 ? -round(-low) : 0, high: round(Math.max(...all, 0)) };

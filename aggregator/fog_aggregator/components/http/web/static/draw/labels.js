@@ -4,6 +4,7 @@ import { colours, fillOf } from "./colours.js";
 import { rows } from "./icicle.js";
 
 const ROOM = 12;
+const SQUARE = 32; // beside a name in the middle, with its edge
 const MOST_LABELS = 400;
 
 /** Write on what was painted. @param {any} view as of `paint` */
@@ -32,9 +33,9 @@ function write(pen, tree, view, place, { x, wide, top, height }, isFirst) {
   const name = tree.names[place];
   const number = isFirst ? ` · ${count(tree.nodes[place])} nodes` : count(tree.nodes[place]);
   const baseline = top + Math.min(height - 5, 17);
-  if (wide > 24 && tree.children[place] && tree.hasNode(place)) square(pen, tree, view, place, { x, wide, top });
   pen.font = `700 12px ${family()}`;
   const size = pen.measureText(name).width;
+  if (wide > size + SQUARE && tree.children[place] && tree.hasNode(place)) square(pen, tree, view, place, { x, wide, top });
   const bold = size + 12 <= long && wide > 40;
   if (!bold) pen.font = `11px ${family()}`;
   const width = pen.measureText(name).width;

@@ -1,6 +1,7 @@
 // What stands in place of problems when there are none.
 import { h } from "../base/dom.js";
 import { count, span } from "../base/numbers.js";
+import { known } from "./coverage.js";
 import { dayStrip } from "./day.js";
 
 export function calm(page) {
@@ -10,7 +11,7 @@ export function calm(page) {
   const [next] = [...alerts.pending].sort((one, other) => one.fires_at - other.fires_at);
   const item = (name, value) => h("li", h("span", name), h("span", value));
   const nodes = page.status?.coverage.nodes ?? {};
-  const bad = (nodes.stale ?? 0) + (nodes.departed ?? 0) + (nodes.missing ?? 0) + (nodes.quarantined ?? 0) + (nodes.unread ?? 0);
+  const bad = known(nodes) > (nodes.live ?? 0);
   return [
     h("p.body", h("span", { class: `sign shape ${bad ? "note" : "ended"}` }, bad ? "○" : "✓"), h("b", bad ? " Nothing fires" : " Nothing is wrong")),
     dayStrip(page.day, page.now()),

@@ -12,7 +12,7 @@ export function readChanges(answer) {
   const changes = answer.changes.map((one) => ({ ...one, name: one.metric, id: `${one.metric} ${one.quantile ?? ""}` }));
   const minutes = Math.round((answer.to - answer.from) / 60);
   const young = answer.compared ? "" : `Too young to compare: ${answer.since ? `${span(answer.to - answer.since)} of history` : "no history"}, and no metric here that was known ${minutes} min ago.`;
-  return { changes, note: young, at: answer.to };
+  return { changes, names: answer.names, note: young, at: answer.to };
 }
 
 /** @param {{route: any, answer: any, sparks: Map<string, ArrayLike<number>>, colour: (name: string) => void, error: HTMLElement | null}} told */

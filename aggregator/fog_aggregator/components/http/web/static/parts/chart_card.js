@@ -9,11 +9,11 @@ import { chart } from "../draw/chart.js";
 import { dragged } from "../draw/drag.js";
 import { onColours } from "../draw/colours.js";
 
-const last = (values) => {
-  for (let place = values.length - 1; place >= 0; place -= 1) if (Number.isFinite(values[place])) return values[place];
-  return NaN;
-};
+const endOf = (values) => Array.from(values).findLastIndex(Number.isFinite);
+const last = (values) => values[endOf(values)] ?? NaN;
 const YOUNG = 0.1;
+/** So many steps may be without a value at the end of a line whose last value is that of now. */
+const LATE = 3;
 /** Where the values begin; -1 without any. */
 const firstOf = (values) => Array.from(values).findIndex(Number.isFinite);
 
@@ -92,15 +92,18 @@ export class ChartCard {
     const { metric } = this.options;
     const { line, band: around } = this.data;
     const [text, unit] = figure(last(line), this.unit);
-    put(this.now, text, " ", h("span.unit", metric.type === "histogram" ? `${unit} p99` : unit));
-    const begin = firstOf(line);
+    const [begin, end] = [firstOf(line), endOf(line)];
+    const gone = end >= 0 && end < line.length - LATE; // a number of an earlier moment says so
+    put(this.now, text, " ", h("span.unit", metric.type === "histogram" ? `${unit} p99` : unit, gone && ` at ${clock(this.data.times[end], 2)}`));
     const young = begin > YOUNG * line.length; // a rise from the first moment on is no change
     const moved = young ? "" : change(last(line), line[begin]);
     const strong = moved.startsWith("×");
     this.data.bad = strong;
-    const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? [...["p50", "p90"].map((name) => h("span", `${name} ${figure(last(of(name)[0]?.values ?? []), this.unit).join(" ")}`)), "heat = observations"] : "";
+    const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? ["p50", "p90"].map((name) => h("span", `${name} ${figure(last(of(name)[0]?.values ?? []), this.unit).join(" ")}`)) : "";
     put(this.left, young ? h("span", `since ${clock(this.data.times[begin], 2)}`) : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span`), beside);
-    put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, "with a warning") : nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "");
+    const isWhole = nodes?.live === nodes?.all;
+    const stands = nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "";
+    put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, isWhole ? "with a warning" : stands) : metric.type === "histogram" && isWhole ? "heat = observations" : stands);
   }
 
   /** Show what the line stands on. @param {ArrayLike<number> | null} shares */

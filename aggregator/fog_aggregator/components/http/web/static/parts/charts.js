@@ -1,5 +1,5 @@
 // The charts of a place: the metric that is looked at first, then those that count most.
-import { h, put } from "../base/dom.js";
+import { h, key, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
 import { atPlace } from "../data/queries.js";
 import { ChartCard } from "./chart_card.js";
@@ -12,6 +12,8 @@ export class Charts {
     this.page = page;
     this.path = path;
     this.most = FEW;
+    /** The names of the metrics of this place, once they are known. @type {string[]} */
+    this.names = [];
     /** @type {[any, any] | null} what was asked for last */
     this.asked = null;
     this.cards = [];
@@ -21,18 +23,20 @@ export class Charts {
     this._make();
   }
 
-  /** Choose the metrics, once the families are known. */
-  prepare() {
-    if (!this.cards.length) this._make();
+  /** Choose the metrics, once the families are known, and again when it is known which of them are here. */
+  prepare(names = this.names) {
+    const isNew = names.length > 0 && !this.names.length;
+    this.names = names;
+    if (isNew || !this.cards.length) this._make();
   }
 
   _make() {
     for (const card of this.cards) card.close();
-    this.metrics = chosen(this.page).slice(0, this.most);
+    this.metrics = chosen(this.page, this.names).slice(0, this.most);
     this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, choose: (from, to) => this.page.choose(from, to) }));
     put(this.body, this.cards.map((card) => card.element));
     const others = this.page.fleet.families.length - this.cards.length;
-    put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), " · ", h("kbd", "n"), " next chart"] : "");
+    put(this.rest, others > 0 ? [`${count(others)} more metrics · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), h("span.wide", " · ", key("n"), " next chart")] : "");
   }
 
   _all() {
@@ -67,9 +71,9 @@ export class Charts {
   }
 }
 
-/** The metrics to show: the one of the address, then what changed most, then the others. */
-export function chosen({ route, fleet, changed }) {
-  const order = [route.query.m, ...(changed ?? []).map(({ name }) => name)].filter(Boolean);
+/** The metrics to show: the one of the address, then what changed most, then those of the place, then the others. */
+function chosen({ route, fleet, changed }, names) {
+  const order = [route.query.m, ...(changed ?? []).map(({ name }) => name), ...fleet.families.map(({ name }) => name).filter((name) => names.includes(name))].filter(Boolean);
   const rank = (family) => {
     const place = order.indexOf(family.name);
     return place < 0 ? order.length : place;

@@ -1,7 +1,7 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
 import { clock, count, digits, figure, span, unitOf } from "../base/numbers.js";
-import { after, brief, matcher, oneOf } from "../base/paths.js";
+import { after, brief, isUnder, matcher, oneOf, tokens } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { enter, filterField, moved } from "./filter.js";
@@ -48,8 +48,10 @@ export class Children {
     const place = tree.find(this.path);
     this.tree = tree;
     const known = place >= 0 || !this.path;
-    this.rows = (known ? tree.childrenOf(place) : []).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false }));
-    if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true });
+    const below = tokens(this.path).length + 1;
+    const wrong = new Set(this.page.fleet.problems.filter(({ alert, path }) => alert && isUnder(path, this.path)).map(({ path }) => tokens(path).slice(0, below).join("/")));
+    this.rows = (known ? tree.childrenOf(place) : []).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false, wrong: wrong.has(tree.path(child)) }));
+    if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true, wrong: false });
     this.draw();
   }
 
@@ -92,7 +94,7 @@ export class Children {
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
       metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
       more.metric && h("td.number.wide", figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
-      this.oldest.size > 0 && h("td.number.quiet.wide", { title: `as of ${clock(this.at)}` }, span(this.oldest.get(row.path) ?? NaN)),
+      this.oldest.size > 0 && h("td.number.quiet.wide", { title: `as of ${clock(this.at)}` }, span(this.tree.of(row.child, "live") ? (this.oldest.get(row.path) ?? NaN) : NaN)),
     );
   }
 
@@ -112,7 +114,7 @@ export class Children {
     const away = (row) => Math.abs(Math.log(this.ratios.get(row.path) || 1)) || 0;
     const share = (row) => row.bad / (row.nodes || 1);
     return {
-      worst: (one, other) => Number(one.self) - Number(other.self) || share(other) - share(one) || Number(away(other) > 1) - Number(away(one) > 1) || value(other) - value(one) || one.child - other.child,
+      worst: (one, other) => Number(one.self) - Number(other.self) || Number(other.wrong) - Number(one.wrong) || share(other) - share(one) || Number(away(other) > 1) - Number(away(one) > 1) || value(other) - value(one) || one.child - other.child,
       name: (one, other) => one.child - other.child,
       value: (one, other) => value(other) - value(one),
     }[this.sort];

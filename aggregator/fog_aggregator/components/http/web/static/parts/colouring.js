@@ -1,5 +1,5 @@
 // What the map is coloured by: health, a metric, or its ratio to the siblings.
-import { h } from "../base/dom.js";
+import { h, key } from "../base/dom.js";
 import { digits, figure, unitOf } from "../base/numbers.js";
 import { ask } from "../data/api.js";
 import { layerOf } from "../data/tree.js";
@@ -53,8 +53,7 @@ export function chooser(page, error) {
   const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), "data-key": `by-${name}`, onclick: () => page.go(page.with(query)) }, text);
   return [
     h("span.label.wide", "colour by"),
-    h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
+    h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" }), h("button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", key("m"))),
     error && h("span.error", error),
-    h("button.button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", h("kbd", "m")),
   ];
 }

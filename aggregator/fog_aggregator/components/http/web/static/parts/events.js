@@ -1,8 +1,9 @@
 // Events, newest first; a run of the same name at places of one parent is folded.
 import { card, h } from "../base/dom.js";
-import { clock, count, full, many } from "../base/numbers.js";
+import { clock, count, digits, full, many } from "../base/numbers.js";
 import { common, parentOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
+import { MOST_RECENT } from "../data/recent.js";
 import { failed } from "./failed.js";
 
 const RUN = 60;
@@ -39,13 +40,17 @@ export const sign = (kind) => h("span", { class: `sign shape ${kind}`, role: "im
 
 /** What an event says beside its name. */
 export function saying(event) {
-  const parts = [...Object.entries(event.labels ?? {}), ...Object.entries(event.metadata ?? {})].map(([name, value]) => `${name}=${plain(value)}`);
-  if (event.value !== null && event.value !== undefined) parts.unshift(plain(event.value));
-  return parts.join(" ");
+  return [event.value === null || event.value === undefined ? "" : plain(event.value), pairs(event.labels), pairs(event.metadata)].filter(Boolean).join(" ");
 }
 
-/** A value of an event as a text. */
-export const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+/** A value of an event as a text: of an object what it has, a number as people read it. */
+export function plain(value) {
+  if (typeof value === "number") return digits(value);
+  return value?.constructor === Object ? pairs(value) : typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** Names and values beside each other. */
+export const pairs = (values) => Object.entries(values ?? {}).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
 
 /** The list of a place: the newest few. @param {any} page @param {import("../data/recent.js").Recent} recent */
 export function eventsCard(page, { path, answer, error, at }, { title = "Events", most = 4 } = {}) {
@@ -54,7 +59,7 @@ export function eventsCard(page, { path, answer, error, at }, { title = "Events"
   const runs = folded(newestFirst(answer.events)).slice(0, most);
   return card(
     title,
-    { className: "events-card order-5", end: [h("span.label", `${count(hour)} in the hour · `, h("a", { href: toPlace(page.route, path, "events") }, "all"))] },
+    { className: "events-card order-5", end: [h("span.label", `${count(hour)}${hour < MOST_RECENT ? "" : " or more"} in the hour · `, h("a", { href: toPlace(page.route, path, "events") }, "all"))] },
     failed(error, at),
     runs.length
       ? h(

@@ -84,6 +84,6 @@ export function footer(element, status, { losses, figures }) {
             : item("losses", "0", " in the hour")),
         ]
       : h("span", "rates, ages and losses are shown once it is ready"),
-    h("span.right.mono", `${status.version} `, key("?"), " keys"),
+    h("span.right", h("span.mono", status.version), " ", key("?"), " keys"),
   );
 }

@@ -1,5 +1,5 @@
 // The sheet that lists the keys.
-import { h, key } from "../base/dom.js";
+import { action, h, key } from "../base/dom.js";
 
 export const KEYS = [
   ["/", "search places, nodes, alerts, metrics"],
@@ -34,7 +34,7 @@ export function keySheet() {
     { "aria-label": "Keys" },
     h("h2", "Keys"),
     h("dl.keys", KEYS.map(([name, does]) => h("div", h("dt", name.split(" ").map((part) => (/^(then|\/|…)$/.test(part) && name.length > 1 ? ` ${part} ` : key(part)))), h("dd", does)))),
-    h("button.button", { onclick: close }, "Close ", key("Esc")),
+    action("Close", "Esc", close),
   );
   return /** @type {HTMLDialogElement} */ (dialog);
 }

@@ -212,7 +212,7 @@ export class MapCard {
     const place = this.over >= 0 ? this.over : this.focus;
     const { tree } = this;
     if (!tree || place === undefined || place < 0) {
-      put(this.readout, h("span.quiet", "Point at a place, or move with the arrow keys."));
+      put(this.readout, h("span.quiet", "Point at a place", h("span.wide", ", or move with the arrow keys"), "."));
       return;
     }
     const value = this.colour?.told?.(place);
@@ -225,7 +225,7 @@ export class MapCard {
       shownOf(tree && { unread: tree.between(0, tree.size, NOT_LIVE.indexOf("unread")) }).map((state) => h("span", h("i", { class: `swatch ${state}` }), ` ${state}`)),
       h("span", h("i.swatch.self"), " the place is a node itself"),
     ];
-    put(this.legend, scale, h("span.end", tree ? `${count(tree.total)} nodes · ` : "", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up"));
+    put(this.legend, scale, h("span.end", tree ? many(tree.total, "node") : "", h("span.wide", " · ", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up")));
   }
 }
 

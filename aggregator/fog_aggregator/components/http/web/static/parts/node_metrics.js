@@ -3,6 +3,7 @@ import { card, h, key, put, table } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { ask, ranges } from "../data/api.js";
+import { OWN } from "../data/fleet.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
 import { seriesOf } from "../data/queries.js";
@@ -100,10 +101,10 @@ export class NodeMetrics {
     this.draw();
   }
 
-  /** What is odd about the node, if anything: the metric, and whether its siblings have the same. */
+  /** What is odd about the node, if anything: the metric, and whether its siblings have the same. Programs' own metrics make no verdict. */
   get oddest() {
     const ratio = (one) => Math.abs(Math.log(one.ratio || 1e-9));
-    const odd = [...this.like.values()].filter(({ siblings, all }) => siblings?.unlike || all?.unlike);
+    const odd = [...this.like.values()].filter(({ metric, siblings, all }) => !OWN.test(metric) && (siblings?.unlike || all?.unlike));
     return odd.sort((one, other) => ratio(other.all ?? other.siblings) - ratio(one.all ?? one.siblings))[0] ?? null;
   }
 

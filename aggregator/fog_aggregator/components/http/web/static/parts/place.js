@@ -1,11 +1,11 @@
 // What can be done with a place, by a button or a key: the same for one with children and for a node.
-import { h, key } from "../base/dom.js";
+import { action } from "../base/dom.js";
 
 /** @param {{page: any, path: string, query: string}} view */
 export const placeActions = (view) => [
-  h("button.button", { onclick: () => view.page.act.silence({ path: view.path }) }, "Silence… ", key("s")),
-  h("button.button", { onclick: (event) => view.page.copy(view.query, event.currentTarget) }, "PromQL ", key("y")),
-  h("button.button", { onclick: (event) => view.page.copyLink(event.currentTarget) }, "Link ", key("c")),
+  action("Silence…", "s", () => view.page.act.silence({ path: view.path })),
+  action("PromQL", "y", (event) => view.page.copy(view.query, event.currentTarget)),
+  action("Link", "c", (event) => view.page.copyLink(event.currentTarget)),
 ];
 
 /** @param {{page: any, path: string, query: string}} view @param {string} name @returns {boolean} whether the key was ours */

@@ -1,5 +1,5 @@
 // Problems: what is wrong, where, since when; one line for one cause.
-import { card, copy, h, key } from "../base/dom.js";
+import { action, card, copy, h } from "../base/dom.js";
 import { clock, count, full, span } from "../base/numbers.js";
 import { shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -51,10 +51,10 @@ function problemLine(problem, { route, selected, now, sparks, select, act }) {
     chosen
       ? h(
           "div.actions",
-          h("button.button", { onclick: () => act.open(problem) }, "Open ", key("↵")),
-          problem.metric && h("button.button", { onclick: () => act.open(problem) }, "Why ", key("w")),
-          problem.alert && h("button.button", { onclick: () => act.silence(problem) }, "Silence… ", key("s")),
-          problem.query && h("button.button", { onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL ", key("y")),
+          action("Open", "↵", () => act.open(problem)),
+          problem.metric && action("Why", "w", () => act.open(problem)),
+          problem.alert && action("Silence…", "s", () => act.silence(problem)),
+          problem.query && action("PromQL", "y", (event) => copy(problem.query, event.currentTarget)),
         )
       : null,
   );

@@ -1,5 +1,5 @@
 // Search: places, alerts and metrics; a glob or any part of a name. Typing never waits for drawing.
-import { h, put } from "../base/dom.js";
+import { h, key, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -49,7 +49,7 @@ export class Search {
     this.items = [];
     this.field = h("input", { type: "search", placeholder: "⌕ Path, node, metric or alert", "aria-label": "Search (/)", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-expanded": "false", "aria-controls": "results", oninput: () => this._later(), onkeydown: (event) => this._press(event), onfocus: () => this._later() });
     this.list = h("div.results", { id: "results", hidden: true });
-    element.append(this.field, this.list);
+    element.append(this.field, key("/"), this.list);
     document.addEventListener("pointerdown", (event) => { if (!element.contains(/** @type {Node} */ (event.target))) this.close(); });
   }
 

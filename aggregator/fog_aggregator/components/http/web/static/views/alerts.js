@@ -68,7 +68,7 @@ export class Alerts {
     const shown = name === "Firing" && this.sort !== "place" ? [...list].sort(order) : list;
     return card(
       name,
-      { note: h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), end: [name === "Silenced" && h("span.label", "come back by themselves; none without an end"), buttons] },
+      { className: "aligned", note: h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), end: [name === "Silenced" && h("span.label", "come back by themselves; none without an end"), buttons] },
       table(["alert", "place", "-value and bound", "-last 6 h", "#since", "-#"], h("tbody", shown.map((one) => this._rows(one, name)))),
     );
   }

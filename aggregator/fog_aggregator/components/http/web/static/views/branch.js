@@ -58,8 +58,9 @@ export class Branch {
     this.charts.close();
   }
 
+  /** The problems that are here alone: a line of nodes that lie elsewhere too has another place and another number. */
   get problems() {
-    return this.page.fleet.problems.filter(({ path, paths }) => isUnder(path, this.path) || (paths ?? []).some((one) => isUnder(one, this.path)));
+    return this.page.fleet.problems.filter(({ path, paths = [path] }) => paths.every((one) => isUnder(one, this.path)));
   }
 
   get query() {
@@ -79,8 +80,10 @@ export class Branch {
     this.window = spanOf(page.route, page.now());
     if (!all && !this.window.live) return; // the past stays as it is
     this.children.show(page.fleet.tree); // how many there are says what is asked for
+    const isFirst = !this.charts.names.length;
+    if (isFirst) await this._change(signal); // which metrics are here says which charts
     this.charts.prepare();
-    await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
+    await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), isFirst ? async () => {} : () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
     this.update();
     if (all) this.shared.load(this.children, signal);
   }
@@ -97,7 +100,11 @@ export class Branch {
   /** What changed most here in the hour, where one place has most of it. */
   async _change(signal) {
     const answer = await ask("api/changes", { path: this.path, window: "1h" }, { signal }).catch(() => null);
-    if (answer) this.change = readChanges(answer).changes.find(({ size, way }) => size >= 0.5 && way.some(({ path }) => path !== this.path)) ?? null;
+    if (!answer) return;
+    const { changes, names } = readChanges(answer);
+    this.change = changes.find(({ size, way }) => size >= 0.5 && way.some(({ path }) => path !== this.path)) ?? null;
+    this.page.changed = changes;
+    this.charts.prepare(names);
   }
 
   /** @returns {[string, any] | null} */

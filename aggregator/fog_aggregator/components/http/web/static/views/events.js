@@ -6,7 +6,7 @@ import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
 import { dragged } from "../draw/drag.js";
-import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
+import { folded, kindOf, newestFirst, pairs, plain, sign } from "../parts/events.js";
 import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
@@ -94,7 +94,6 @@ export class Events {
 
   _row(event, like, paths) {
     const place = common(paths);
-    const pairs = (values) => Object.entries(values ?? {}).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
     return h(
       "tr",
       h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),

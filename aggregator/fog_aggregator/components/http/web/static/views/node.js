@@ -55,7 +55,7 @@ export class Node {
   }
 
   get problems() {
-    return this.page.fleet.problems.filter(({ path, paths }) => path === this.path || (paths ?? []).includes(this.path));
+    return this.page.fleet.problems.filter(({ alert, path }) => alert && path === this.path); // what its state is it says itself
   }
 
   get state() {
@@ -134,8 +134,9 @@ export class Node {
   _odd({ metric, siblings, all }) {
     const { others } = this.metrics;
     const times = (one) => (one && Number.isFinite(one.ratio) ? `${digits(Number(one.ratio.toPrecision(2)))} ×` : "far from");
+    const begun = (text) => text[0].toUpperCase() + text.slice(1);
     const above = parentOf(this.path);
-    if (siblings?.unlike || !siblings) return ["warning", `Live; its ${metric} is unlike ${siblings ? "its siblings'" : "all nodes'"}`, `${times(siblings ?? all)} the median of ${many(siblings ? others.siblings : others.places - 1, "other")}.`];
+    if (siblings?.unlike || !siblings) return ["warning", `Live; its ${metric} is unlike ${siblings ? "its siblings'" : "all nodes'"}`, `${begun(times(siblings ?? all))} the median of ${many(siblings ? others.siblings : others.places - 1, "other")}.`];
     return ["warning", `Live; its ${metric} is that of ${lastOf(above)} as a whole`, [`It is like that of its ${many(others.siblings, "sibling")}, and ${times(all)} that of all ${count(others.places)} places of its level. Look at `, h("a", { href: toPlace(this.page.route, above) }, lastOf(above)), "."]];
   }
 

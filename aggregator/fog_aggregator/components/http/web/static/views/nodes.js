@@ -38,7 +38,7 @@ export class Nodes {
     this.table = new Rows(h("tr", heads(["state", "place", "#for", "-#last heard", "~#interval", "~version", "-note", "~#command"])), "Nodes", (line, place) => this._row(line, place));
     this.table.element.classList.add("tall");
     this.table.element.addEventListener("scroll", () => { if (this.next && this.table.nearEnd) this._more(); });
-    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span.end", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table.element, this.rest));
+    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span.end", this.field, h("span.wide", key("f"))))), h("section.card", { "aria-label": "Nodes" }, this.table.element, this.rest));
     this.timer = setInterval(() => { if (this.rows.length <= MOST_NODES || !this.table.element.scrollTop) this.load(); }, EVERY);
     this.load();
   }
@@ -100,7 +100,7 @@ export class Nodes {
       LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
     );
     this.table.draw(this.lines);
-    put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("e"), " unfolds, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
+    put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll`, h("span.wide", " · ", key("x"), " selects, ", key("e"), " unfolds, ", key("y"), " copies the paths, ", key("c"), " the command")] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
   }
 
   /** Nodes of one state that are joined by place are one line, until it is unfolded. */
