@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from math import isnan
 
 import pytest
@@ -151,94 +150,6 @@ async def test_a_histogram_has_three_quantiles(page: Tab) -> None:
     for name, share in (("main", "0.99"), ("p50", "0.5"), ("p90", "0.9")):
         assert asked[name].startswith(f"histogram_quantile({share}, ")
     assert all('{fog_level="1",fog_path="fog/a"}' in query for query in asked.values())
-
-
-async def test_the_charts_are_of_metrics_of_the_place(page: Tab) -> None:
-    """What only other places have stands behind; the metric of the address stands first all the same."""
-    shown = await made(
-        page,
-        """const { Charts } = await import('./parts/charts.js');
-        const families = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name, type: 'gauge' }));
-        return ['', 'b'].map((m) => {
-            const page = { route: { query: { m } }, fleet: { families }, changed: [{ name: 'e' }] };
-            const charts = new Charts(page, 'fog/a');
-            charts.prepare(['d', 'e', 'f']);
-            charts.close();
-            return charts.metrics.map(({ name }) => name).join('');
-        });""",
-    )
-    assert shown == ["edfa", "bedf"]
-
-
-async def test_a_place_is_judged_by_its_own_problems(page: Tab) -> None:
-    """A line of nodes here and elsewhere has another place and another number: it is not the verdict here."""
-    found = await made(
-        page,
-        """const { Branch } = await import('./views/branch.js');
-        const wrong = [{ path: 'fog/a/0' }, { path: 'fog/b', paths: ['fog/b', 'fog/a'] }];
-        const { get } = Object.getOwnPropertyDescriptor(Branch.prototype, 'problems');
-        return get.call({ page: { fleet: { problems: wrong } }, path: 'fog/a' }).map(({ path }) => path);""",
-    )
-    assert found == ["fog/a/0"]
-
-
-async def test_the_child_with_an_alert_stands_first(page: Tab) -> None:
-    """Before those with larger values: it is what Enter opens."""
-    names = await made(
-        page,
-        """const { Tree } = await import('./data/tree.js');
-        const { Children } = await import('./parts/children.js');
-        const wrong = [['Errors', 'fog/b/0'], ['', 'fog/c'], ['Other', 'x']].map(([alert, path]) => ({ alert, path }));
-        const children = new Children({ route: { query: {} }, fleet: { problems: wrong } }, 'fog');
-        children.values = new Map([['fog/a', 9], ['fog/b', 1], ['fog/c', 5]]);
-        children.show(new Tree(columns([1, 3], [3], ['fog', 'a', 'b', 'c'], '-lll')));
-        return [children.first.name, ...children.shown.map(({ name }) => name)];""",
-    )
-    assert names == ["b", "b", "a", "c"]
-
-
-async def test_what_an_event_says(page: Tab) -> None:
-    """What an object has, numbers with three digits. Of more than were asked for it says that there may be more."""
-    said, few, many = await made(
-        page,
-        """const { eventsCard, saying } = await import('./parts/events.js');
-        const value = { to: 'fog/3', took: 0.006550160264312706, all: [1, 2] };
-        const page = { now: () => 100, route: { path: '', query: {} } };
-        const of = (number) => ({ events: Array(number).fill({ timestamp: 90, path: 'fog', name: 'a' }) });
-        const made = (number) => eventsCard(page, { path: '', answer: of(number), error: '', at: 0 });
-        const card = (number) => made(number).querySelector('.end').textContent;
-        return [saying({ value, labels: { source: 'demo' }, metadata: { size: 1234567 } }), card(99), card(100)];""",
-    )
-    assert said == "to=fog/3 took=0.00655 all=[1,2] source=demo size=1,234,567"
-    assert (few, many) == ("99 in the hour · all", "100 or more in the hour · all")
-
-
-async def test_a_chart_is_as_high_as_what_was_observed(page: Tab) -> None:
-    """Buckets above the largest observation, which count all below them too, do not make it higher."""
-    high = await made(
-        page,
-        """const { bounds } = await import('./draw/chart.js');
-        const heat = { bounds: [0.1, 0.2, 10, Infinity], rows: [[1, 1], [1, 2], [1, 2], [1, 2]] };
-        return bounds({ line: [0.1, 0.15], heat }).high;""",
-    )
-    assert high == 0.2
-
-
-async def test_a_number_of_an_earlier_moment_says_so(page: Tab) -> None:
-    """The last value of a line that ended stands with its time; one that goes on has none."""
-    ended, goes_on = await made(
-        page,
-        """const { ChartCard } = await import('./parts/chart_card.js');
-        return [NaN, 7].map((last) => {
-            const card = new ChartCard({ metric: { name: 'queue_size', type: 'gauge' }, path: 'fog/a', choose() {} });
-            card.data = { line: [5, 5, 5, last, last, last, last], times: [0, 60, 120, 180, 240, 300, 360], span: {} };
-            card._told(null, [], () => []);
-            card.close();
-            return card.now.textContent;
-        });""",
-    )
-    assert re.fullmatch(r"5  at \d\d:\d\d", ended), ended
-    assert goes_on.strip() == "7"
 
 
 async def test_what_the_map_says_of_a_value(page: Tab) -> None:
