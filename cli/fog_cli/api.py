@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0
 _MOST_OF_AN_ERROR: Final = 65_536
+_MISSING: Final = "Fog-Missing"
+"""The header that says which parts an answer lacks, as a branch has not told them."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -51,12 +54,14 @@ class Api:
 
     Attributes:
         url: The address without the name and the secret.
+        missing: The parts that the last answer lacks, with the reasons; empty when it is complete.
 
     Raises:
         UsageError: The address cannot be taken apart.
     """
 
     def __init__(self, address: str) -> None:
+        self.missing = ""
         self.url, self._login = without_login((address if "://" in address else f"http://{address}").rstrip("/"))
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> bytes:
@@ -74,6 +79,11 @@ class Api:
             return json.loads(body)
         except ValueError:
             raise CommandError(f"{self.url} is no aggregator: its answer to {path} is not JSON") from None
+
+    def say_missing(self, command: str) -> None:
+        """Tell a person which parts the last answer lacks, beside what the command prints."""
+        if self.missing:
+            print(f"{command}: parts are missing: {self.missing}", file=sys.stderr, flush=True)
 
     def unknown(self, path: str) -> bool:
         """Tell whether the aggregator says that there is nothing at or under a path; False when it cannot be asked."""
@@ -120,6 +130,7 @@ class Api:
     def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
         try:
             with self.open(path, query, method=method) as answer:
+                self.missing = printable(answer.headers.get(_MISSING, ""))
                 return answer.read()
         except (OSError, ValueError, HTTPException) as error:
             raise self.silence(error) from None

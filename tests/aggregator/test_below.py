@@ -143,6 +143,7 @@ async def test_places_below_a_branch_are_its_own_aggregators(fog_nats: NatsServe
             ("/api/tree?path=fog/0/b", '"path": "fog/0/b/c"'),
             ("/api/explain?path=fog/1/a&name=work_total", '"total": [{"labels": {}, "value": 8'),
             ("/api/snapshot?level=2", '"fog_path": "fog/1/b"'),
+            ("/api/changes?path=fog/0/b", '{"path": "fog/0/b", "from": '),
             ("/api/at?path=fog/0/b&time=1", "the aggregator of fog/0 says: the stream"),
         ):
             found = await ask(root, place)
@@ -166,11 +167,16 @@ async def test_what_a_dead_branch_does_not_answer_is_named(fog_nats: NatsServer)
         assert f'"missing": [{{"path": "fog/1", "why": "{why}"}}]' in snapshot.text
         gone = await ask(root, "/metrics?path=fog/1/a")
         assert (gone.status, gone.text) == (502, f"fog/1/a lies below the branch fog/1: {why}\n")
+        changed = await ask(root, "/api/changes?path=fog/1/a")
+        assert (changed.status, why in changed.text) == (502, True)
+        alerts = await ask(root, "/api/alerts?path=fog/1/a")
+        assert alerts.headers[asking.MISSING] == "fog/1: alerts about places below it are its own aggregators'"
+        assert asking.MISSING not in (await ask(root, "/api/alerts?path=fog/1")).headers
         of_branch = await ask(root, "/api/nodes?path=fog/1")
         assert '"branch": true' in of_branch.text
         assert of_branch.headers[asking.MISSING] == f"fog/1: {why}"
         counted = await ask(root, "/metrics?name=fog_aggregator_below_questions_total")
-        assert 'fog_aggregator_below_questions_total{outcome="failed"} 4' in counted.text
+        assert 'fog_aggregator_below_questions_total{outcome="failed"} 5' in counted.text
 
 
 async def _hangs(request: web.Request) -> web.StreamResponse:

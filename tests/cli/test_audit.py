@@ -206,12 +206,15 @@ def test_no_aggregator() -> None:
 class Explained(Api):
     """An aggregator that explains each family as of one frame, and counts how often it is asked."""
 
-    def __init__(self, seq: int, state: str = "live") -> None:
+    def __init__(self, seq: int, state: str = "live", *, branch: bool = False) -> None:
         super().__init__("http://127.0.0.1:1")
         self.asked: list[str] = []
         self._answer = {
             "coverage": {"nodes": {"live": 0, "quarantined": 0, state: 1}},
-            "node": {"epochs": [{"epoch": f"{7:016x}", "seq": seq, "values": [{"id": 0, "value": 3}]}]},
+            "node": {
+                "branch": branch,
+                "epochs": [{"epoch": f"{7:016x}", "seq": seq, "values": [{"id": 0, "value": 3}]}],
+            },
         }
 
     def json(self, path: str, query: Any = None) -> Any:
@@ -236,6 +239,13 @@ async def test_a_node_that_is_taken_out_meanwhile_is_left_out(monkeypatch: pytes
     monkeypatch.setattr("fog_cli.actions.audit.POLL", 0)
     api = Explained(4, "quarantined")
     assert await compared(api) == Findings()
+    assert api.asked == ["a_total"]
+
+
+async def test_a_node_at_the_path_of_a_branch_is_left_to_the_branch() -> None:
+    """A root explains the totals there, which are no node's: it counts as a branch, and nothing is waited for."""
+    api = Explained(4, branch=True)
+    assert await compared(api) == Findings(branches=1)
     assert api.asked == ["a_total"]
 
 

@@ -157,6 +157,7 @@ class Inventory:
             "path": format_path(path),
             "name": path[-1] if path else "",
             "state": None if node is None else self._life(node),
+            "branch": node is not None and node.covers_below,
             "children": [],
             **coverage_of(coverage),
         }

@@ -104,6 +104,8 @@ async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Fi
     api = Api(settings.api.url)
     query = {"path": format_path(path), "state": "live", "limit": MOST_LISTED}
     listing = sort_out((await asyncio.to_thread(api.json, "/api/nodes", query))["nodes"])
+    if api.missing:
+        raise CommandError(f"not audited, as not all nodes are known: {api.missing}")
     chosen = sorted(random.sample(listing.nodes, min(settings.most, len(listing.nodes))))
     findings = Findings(branches=listing.branches)
     async with connected_link(settings.nats, "fog audit") as link:
@@ -201,6 +203,9 @@ async def compare_node(
             found = await _common_frame(api, path, family, epochs, tries)
             if _is_taken_out(found):  # since it was listed: the aggregator reads on no further
                 return
+            if _is_of_branch(found):  # a node at a branch's own path: the totals of all below it are explained there
+                findings.branches += 1
+                return
             theirs = _by_number(found)
             if not _stand(theirs, epochs):
                 tries = 1  # it is the node that does not fit: no family is waited for as long again
@@ -218,7 +223,8 @@ async def _common_frame(
     """Return an explanation at frames that were heard here, or the last one that was asked for."""
     for left in reversed(range(tries)):
         found: Mapping[str, Any] = await asyncio.to_thread(api.json, "/api/explain", {"path": path, "name": family})
-        if not left or _is_taken_out(found) or _stand(_by_number(found), epochs):
+        settled = _is_taken_out(found) or _is_of_branch(found)
+        if not left or settled or _stand(_by_number(found), epochs):
             break
         await asyncio.sleep(POLL)
     return found
@@ -227,6 +233,10 @@ async def _common_frame(
 def _is_taken_out(found: Mapping[str, Any]) -> bool:
     nodes = found["coverage"]["nodes"]
     return bool(nodes["quarantined"] and not nodes["live"])
+
+
+def _is_of_branch(found: Mapping[str, Any]) -> bool:
+    return bool(found["node"] and found["node"].get("branch"))
 
 
 def _by_number(found: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:

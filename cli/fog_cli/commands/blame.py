@@ -55,9 +55,9 @@ def run(settings: Settings) -> int:
     }
     if settings.json:
         print(api.get("/api/blame", query).decode(), end="")
-        return 0
-    for line in _lines(api.json("/api/blame", query), Paint()):
-        print(line)
+    else:
+        print("\n".join(_lines(api.json("/api/blame", query), Paint())))
+    api.say_missing("fog blame")
     return 0
 
 

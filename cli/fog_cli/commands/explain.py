@@ -32,9 +32,9 @@ def run(settings: Settings) -> int:
     api, query = Api(settings.api.url), {"path": settings.path, "name": settings.metric}
     if settings.json:
         print(api.get("/api/explain", query).decode(), end="")
-        return 0
-    for line in _lines(_printable(api.json("/api/explain", query)), Paint()):
-        print(line)
+    else:
+        print("\n".join(_lines(_printable(api.json("/api/explain", query)), Paint())))
+    api.say_missing("fog explain")
     return 0
 
 

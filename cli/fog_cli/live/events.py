@@ -32,6 +32,7 @@ def events(settings: Settings) -> int:
     if settings.follow:
         return _follow(settings, api, query)
     answer = pages.events(api, query, settings.limit)
+    api.say_missing("fog events")
     if settings.json:
         print(json.dumps(answer))
         return 0
@@ -66,7 +67,9 @@ def coming(settings: Settings, api: Api, query: Mapping[str, object]) -> Iterato
             is_away = False
         if not has_begun:  # the stream stands: nothing can come between the list and it
             has_begun = True
-            yield from printed.new(pages.events(api, query, settings.limit)["events"])
+            newest = pages.events(api, query, settings.limit)["events"]
+            api.say_missing("fog events")
+            yield from printed.new(newest)
         if message.kind == "gap" or (message.kind == "skipped" and message.data["kind"] == "event"):
             hole.open(printed.newest)
             yield from printed.new(hole.filled())

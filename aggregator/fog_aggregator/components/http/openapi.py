@@ -81,6 +81,7 @@ _PLACE: Final = {
     "path": TEXT,
     "name": TEXT,
     "state": or_null(_STATE),
+    "branch": {"type": "boolean", "description": "whether an aggregator of its own tells what lies below"},
     "children": list_of(ref_to("Place")),
     **_COUNTED,
 }

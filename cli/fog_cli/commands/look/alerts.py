@@ -38,6 +38,7 @@ def run(settings: Settings) -> int:
     """Print the problems."""
     api = Api(settings.api.url)
     answer = pages.problems(api, settings.path, settings.limit)
+    api.say_missing("fog alerts")
     if settings.json:
         print(json.dumps(answer))
         return 0

@@ -59,7 +59,9 @@ def run(settings: Settings) -> int:
         "sort": settings.sort,
         "q": settings.match,
     }
-    answer = pages.nodes(Api(settings.api.url), query, settings.limit)
+    api = Api(settings.api.url)
+    answer = pages.nodes(api, query, settings.limit)
+    api.say_missing("fog nodes")
     if settings.json:
         print(json.dumps(answer))
         return 0

@@ -31,25 +31,38 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Print the tree."""
-    query = {"path": settings.path, "depth": settings.depth}
+    api, query = Api(settings.api.url), {"path": settings.path, "depth": settings.depth}
     if settings.json:
-        print(Api(settings.api.url).get("/api/tree", query).decode(), end="")
+        print(api.get("/api/tree", query).decode(), end="")
+        api.say_missing("fog tree")
         return 0
-    root = Api(settings.api.url).json("/api/tree", query)
+    root = api.json("/api/tree", query)
+    api.say_missing("fog tree")
     paint = Paint()
     print(_line(root, root["path"] or "everything", paint))
     for line in _below(root, "", paint):
         print(line)
-    if root["depth"] < settings.depth and _has_more(root):
+    ends = list(_ends(root))
+    if root["depth"] < settings.depth and any(map(_has_more, ends)):
         print("fog tree: deeper levels are too many places for one answer: name a path", file=sys.stderr)
+    if branches := [end["path"] for end in ends if end.get("branch") and end is not root]:
+        name = printable(branches[0])
+        print(f"fog tree: what lies below a branch is asked for by its path, as in fog tree {name}", file=sys.stderr)
     return 0
 
 
+def _ends(place: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the deepest places that are shown."""
+    if not place["children"]:
+        yield place
+    for child in place["children"]:
+        yield from _ends(child)
+
+
 def _has_more(place: Mapping[str, Any]) -> bool:
-    """Tell whether nodes lie below the deepest places that are shown."""
-    if place["children"]:
-        return any(map(_has_more, place["children"]))
-    return bool(place["count"] > (1 if place["state"] else 0))
+    """Tell whether nodes lie below a place that the aggregator knows by themselves."""
+    known = place["count"] - place["nodes"]["missing"] - place["nodes"]["unread"]
+    return bool(known > (1 if place["state"] else 0)) and not place.get("branch")
 
 
 def _below(place: Mapping[str, Any], indent: str, paint: Paint) -> Iterator[str]:

@@ -13,6 +13,7 @@ from aiohttp import web
 from fog_aggregator.analysis.problems import PENDING, STATES, Active, Problem, problems, severity_of, title_of
 from fog_aggregator.components.http.access.alerts import alerts_under, is_under, open_rules, place_of
 from fog_aggregator.components.http.access.guard import shown_to
+from fog_aggregator.components.http.below.passing import note_missing
 from fog_aggregator.components.http.keys import NETWORK, SLOTS, STATUS
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.page.keys import RULES
@@ -32,6 +33,7 @@ FLOOD: Final = 10
 MOST_RESOLVED: Final = 100
 MOST_MEMBERS: Final = 100
 """Alerts of one problem that are listed."""
+_THEIR_OWN: Final = "alerts about places below it are its own aggregators'"
 _TEXTS: Final = ("summary", "description", "runbook_url")
 
 
@@ -47,6 +49,9 @@ class _Known:
 async def alerts(request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
     """Answer with the problems at and under a path, the worst first."""
     network, status, path = request.app[NETWORK], request.app[STATUS], query["path"]
+    branch = network.branch_over(path)
+    if branch is not None and branch != path:
+        note_missing(request, {branch: _THEIR_OWN})
     groups, root = request.app[RULES].rules(), shown_to(request)
     found = _known(groups, root, path)
     until = await status.silenced_until([one.alert.labels for one in found])

@@ -16,7 +16,7 @@ from fog_aggregator.analysis.unlike import Where, where
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, json_bytes, send
 from fog_aggregator.components.http.page.tagged import send_tagged
-from fog_aggregator.components.http.parameters import PATH, Parameter
+from fog_aggregator.components.http.parameters import PATH, Parameter, under_a_branch
 from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.prometheus.values import parse_duration
@@ -93,6 +93,8 @@ async def changes(request: web.Request, query: Mapping[str, Any]) -> web.StreamR
     if request.method == "HEAD":
         return await send(request, (), JSON)
     network, path = request.app[NETWORK], query["path"]
+    if not network.knows(path) and (text := under_a_branch(network, path)):
+        raise web.HTTPNotFound(text=text)
     try:
         queries = request.app[API].queries
         notes, step = queries.warnings(), round(request.app[PAST].past.step * 1000)

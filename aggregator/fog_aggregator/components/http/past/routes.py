@@ -25,8 +25,9 @@ PAST_ROUTES: Final = (
         changes.changes,
         changes.PARAMETERS,
         "Changes",
-        errors=(304, 422, 503),
+        errors=(304, 404, 422, 503),
         reach=Reach.SUBTREE,
+        below=False,
     ),
     Route(
         "/api/likeness",
