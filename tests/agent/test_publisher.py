@@ -35,6 +35,26 @@ def test_the_first_frame_and_the_first_tick_come_at_the_phase() -> None:
     assert node.publisher.tick_at == 155.0
 
 
+@pytest.mark.parametrize("interval", [0.1, 1.0, 1.05, 7.0, 10.0, 60.0])
+def test_agents_of_a_host_wake_together(interval: float) -> None:
+    """They tick at the same few moments of the clock, whenever they began and after a stop; an interval stays exact.
+
+    The moments are a tenth of the interval apart, or 0.1 s, and all of them are taken.
+    """
+    draw, slot = Random(1), min(interval / 10, 0.1)
+    moments = set()
+    for _ in range(10_000):
+        now = draw.uniform(1e5, 2e5)
+        schedule = Schedule(interval, draw.random(), now, draw)
+        first = schedule.tick_at
+        assert now <= first <= now + interval + slot
+        schedule.ticked(first)
+        assert schedule.tick_at - first == pytest.approx(interval, abs=1e-9)
+        schedule.ticked(first + 1000.4 * interval)  # the process was stopped
+        moments.add(round(schedule.tick_at % interval, 6) % interval)
+    assert len(moments) == max(10, math.ceil(interval / 0.1))
+
+
 def test_a_frame_is_repeated_until_it_is_acknowledged(node: Node) -> None:
     """The same bytes, after pauses that double up to ten seconds and begin anew afterwards; later frames wait."""
     node.tick()

@@ -10,6 +10,8 @@ from fog_schema.paths import Path
 
 KEYFRAME_SECONDS: Final = 3600.0
 MAX_JITTER: Final = 10.0
+SLOTS: Final = 10
+MAX_SLOT: Final = 0.1
 FIRST_RETRY, LAST_RETRY = 0.1, 10.0
 NOW: Final = -math.inf
 NEVER: Final = math.inf
@@ -25,6 +27,9 @@ class Uniform(Protocol):
 class Schedule:
     """Decide when the next interval ends, when a keyframe may begin, and when the hourly one is due.
 
+    Ticks lie in slots: an interval has `SLOTS` of them, and more where one would be longer than `MAX_SLOT` seconds.
+    They begin with the monotonic clock, which all processes of a host share: its agents wake a processor together.
+
     Args:
         interval: seconds between two ticks.
         phase: where in the interval ticks lie, from 0 to 1.
@@ -37,7 +42,8 @@ class Schedule:
     """
 
     def __init__(self, interval: float, phase: float, now: float, rng: Uniform) -> None:
-        self.tick_at = self.keyframe_at = now + phase * interval
+        slot = interval / max(SLOTS, math.ceil(interval / MAX_SLOT))
+        self.tick_at = self.keyframe_at = math.ceil((now + phase * interval) / slot) * slot
         self._interval = interval
         self._rng = rng
         self._hourly_at = self._in_an_hour(now)
