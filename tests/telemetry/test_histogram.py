@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value
 from utilityfog_frontend.telemetry import Histogram, TelemetryCollector
+from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
 from utilityfog_frontend.telemetry.instruments.histogram import HistogramSeries
 from utilityfog_frontend.telemetry.model import HistogramValue
 
@@ -93,7 +94,7 @@ def test_without_a_reader_the_writer_folds(bare: TelemetryCollector) -> None:
         histogram.observe(index / 100)
     [series] = bare.watch_series().series()
     assert isinstance(series, HistogramSeries)
-    assert len(series.pending) < 128
+    assert len(series.pending) < FLUSH_AT
 
 
 @pytest.mark.parametrize(

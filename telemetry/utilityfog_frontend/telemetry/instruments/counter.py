@@ -196,17 +196,11 @@ class Counter(Instrument):
                 return
             # Written out for both types: the interpreter compares each with its own kind in half the time.
             if type(amount) is int:
-                if amount >= 0:  # the flush drops what is too large
-                    pending = self._pending
-                    pending.append(amount)
-                    if len(pending) >= FLUSH_AT:
-                        self._flush()
+                if amount >= 0 and len(self._pending) < FLUSH_AT:  # the flush drops what is too large
+                    self._pending.append(amount)
                     return
-            elif type(amount) is float and 0.0 <= amount < WHOLE_FLOAT:
-                pending = self._pending
-                pending.append(amount)
-                if len(pending) >= FLUSH_AT:
-                    self._flush()
+            elif type(amount) is float and 0.0 <= amount < WHOLE_FLOAT and len(self._pending) < FLUSH_AT:
+                self._pending.append(amount)
                 return
         self._add(amount, labels)
 

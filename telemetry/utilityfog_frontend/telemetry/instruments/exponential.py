@@ -9,13 +9,9 @@ from utilityfog_frontend.telemetry.exponential.resolution import EXPONENTIAL, Ex
 from utilityfog_frontend.telemetry.exponential.store import Store
 from utilityfog_frontend.telemetry.model import Exemplar, ExponentialValue, Family, Labels, MetricType
 from utilityfog_frontend.telemetry.support.arguments import shown
-from utilityfog_frontend.telemetry.support.numeric import as_float
 
 from .gate import Gate
 from .histogram import Histogram, HistogramSeries, histogram_family
-
-FLUSH_AT = 256
-"""Longer than with fixed bounds, as there are more buckets: 8 kB and 30 µs at worst."""
 
 BucketsArgument = Iterable[float] | Exponential | Literal["exponential"] | None
 """Upper bounds, or how fine exponential buckets are; None for `DEFAULT_BUCKETS`."""
@@ -93,22 +89,6 @@ class ExponentialHistogram(Histogram):
         self._stand_alone(
             exponential_family(name, description, EXPONENTIAL if buckets is None else buckets, unit), labels
         )
-
-    def observe(
-        self, value: float, labels: Mapping[str, str] | None = None, exemplar: Mapping[str, str] | None = None
-    ) -> None:
-        """Count one observation; as `Histogram.observe`, and written out again for its other `FLUSH_AT`."""
-        if labels is not None or exemplar is not None:
-            self._observe_with(value, labels, exemplar)
-            return
-        pending = self._pending
-        try:
-            pending.append(value + 0.0)
-        except (TypeError, OverflowError):
-            pending.append(as_float(self._number(value)))
-        if 1 < len(pending) < FLUSH_AT:
-            return
-        self._now_and_then(value)
 
     @property
     def buckets(self) -> list[float]:

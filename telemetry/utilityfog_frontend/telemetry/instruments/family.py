@@ -30,8 +30,8 @@ from .readings import Readings
 from .series import Series
 
 FLUSH_AT = 256
-"""A writer flushes its own backlog at this length: 8 kB, 12 µs at worst. At 128 each write costs 5 % more, and at 4,096
-the backlog would be 131 kB, and a flush 0.4 ms."""
+"""A writer flushes its own backlog at this length: 8 kB; 12 µs at worst of a counter's, 20 of a histogram's, 30 of an
+exponential one's. At 128 each write costs 5 % more, and at 4,096 the backlog would be 131 kB, and a flush 0.4 ms."""
 
 MAX_CHILDREN = 2_000
 _CHUNK = 512  # series read in one go: a reader of a million must let writers flush in between

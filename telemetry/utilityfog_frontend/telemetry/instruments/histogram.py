@@ -25,12 +25,9 @@ from utilityfog_frontend.telemetry.support.numeric import Number, as_float
 from utilityfog_frontend.telemetry.support.trace import TRACE_API, current_trace
 
 from .contexts import Timer
-from .family import Dormant, Instrument
+from .family import FLUSH_AT, Dormant, Instrument
 from .gate import Gate
 from .series import Series
-
-FLUSH_AT = 128
-"""Longer than a counter's, as one long batch sorts cheaper than two short ones: 5 kB and 10 µs at worst."""
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -202,7 +199,7 @@ class Histogram(Instrument):
         """Count one observation.
 
         NaN and infinities are dropped and counted in `telemetry_problems_total`. While OpenTelemetry traces are
-        sampled, one observation in 128, and the first after each reading, carries the current trace as an exemplar.
+        sampled, one observation in 256, and the first after each reading, carries the current trace as an exemplar.
 
         Args:
             value: in the metric's unit.
