@@ -98,3 +98,22 @@ async def test_the_child_with_an_alert_stands_first(page: Tab) -> None:
         return [children.first.name, ...children.shown.map(({ name }) => name)];""",
     )
     assert names == ["b", "b", "a", "c"]
+
+
+async def test_what_a_node_shows_first(page: Tab) -> None:
+    """It is what its alert is about, then what is unlike others; what a program has of itself is neither."""
+    names, oddest, marked = await made(
+        page,
+        """const { NodeMetrics } = await import('./parts/node_metrics.js');
+        const families = ['a', 'odd', 'ratio', 'telemetry_events_total'].map((name) => ({ name, type: 'gauge' }));
+        const fleet = { families, family() {}, problems: [{ alert: 'Errors', path: 'fog/a', metric: 'ratio' }] };
+        const metrics = new NodeMetrics({ route: { query: {} }, fleet }, 'fog/a', () => {});
+        const unlike = (metric) => [metric, { metric, all: { unlike: true, ratio: 9 } }];
+        metrics.rows = families.map(({ name }) => ({ key: name, name, labels: {}, type: 'gauge', value: 1 }));
+        metrics.like = new Map(['telemetry_events_total', 'odd'].map(unlike));
+        metrics._order();
+        const bold = [...metrics.body.querySelectorAll('b')].map(({ textContent }) => textContent);
+        return [metrics.rows.map(({ name }) => name), metrics.oddest.metric, bold];""",
+    )
+    assert names == ["ratio", "odd", "a", "telemetry_events_total"]
+    assert (oddest, marked) == ("odd", ["odd"])

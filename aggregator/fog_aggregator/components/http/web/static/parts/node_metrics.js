@@ -93,18 +93,24 @@ export class NodeMetrics {
     if (this.at) this._order();
   }
 
-  /** Show them, the odd ones first. */
+  /** Whether a metric is unlike others'. Those that programs and our own tools have of themselves are none to look at first. */
+  _isOdd({ metric, siblings, all }) {
+    return !OWN.test(metric) && Boolean(siblings?.unlike || all?.unlike);
+  }
+
+  /** Show them: what an alert of the node is about first, then the odd ones. */
   _order() {
-    const odd = ({ name }) => Number(Boolean(this.like.get(name)?.siblings?.unlike)) + Number(Boolean(this.like.get(name)?.all?.unlike));
+    const alerts = this.page.fleet.problems.filter(({ alert, path }) => alert && path === this.path).map(({ metric }) => metric);
+    const odd = ({ name }) => 2 * Number(alerts.includes(name)) + Number(this._isOdd(this.like.get(name) ?? { metric: name }));
     const rank = new Map(this.page.fleet.families.map(({ name }, place) => [name, place])); // its own metrics stand last
     this.rows.sort((one, other) => odd(other) - odd(one) || (rank.get(one.name) ?? Infinity) - (rank.get(other.name) ?? Infinity) || (one.key < other.key ? -1 : 1));
     this.draw();
   }
 
-  /** What is odd about the node, if anything: the metric, and whether its siblings have the same. Programs' own metrics make no verdict. */
+  /** What is odd about the node, if anything: the metric, and whether its siblings have the same. */
   get oddest() {
     const ratio = (one) => Math.abs(Math.log(one.ratio || 1e-9));
-    const odd = [...this.like.values()].filter(({ metric, siblings, all }) => !OWN.test(metric) && (siblings?.unlike || all?.unlike));
+    const odd = [...this.like.values()].filter((one) => this._isOdd(one));
     return odd.sort((one, other) => ratio(other.all ?? other.siblings) - ratio(one.all ?? one.siblings))[0] ?? null;
   }
 
@@ -135,7 +141,7 @@ export class NodeMetrics {
     const now = row.type === "gauge" || !row.line ? (row.type === "gauge" ? row.value : NaN) : row.line[row.line.length - 1];
     const [text, shown] = figure(now, unit);
     const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`).join(" ");
-    const odd = like?.siblings?.unlike || like?.all?.unlike;
+    const odd = like && this._isOdd(like);
     const title = labels && "of all its label sets together";
     const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}`, title }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
     const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
