@@ -104,3 +104,4 @@ def test_an_agent_imports_tls_when_it_speaks_it(certificate: Certificate, *, tru
             assert process.communicate(timeout=60)
             assert process.returncode == 0
     assert "_ssl" in imported(lines)
+    assert "fog_agent.sources.configuration" not in imported(lines)  # as there is no file of sources

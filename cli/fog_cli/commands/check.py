@@ -26,7 +26,7 @@ from fog_cli.later import later
 
 _check_rules: Final = later("fog_cli.actions.rules:check_rules")
 _check_filters: Final = later("fog_cli.filters.explaining:check_filters")
-_check_sources: Final = later("fog_cli.sources.of_node:check_sources")
+_check_sources: Final = later("fog_cli.sources.checking:check_sources")
 _RULES: Final = "rules"
 _FILTERS: Final = "filters"
 _SOURCES: Final = "sources"
