@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from fog_cli.api import Api
@@ -52,7 +53,8 @@ def questions(api: Api, state: State, now: float, *, again: bool) -> Iterator[Qu
     yield Question("alerts", lambda: read(pages.problems(api, "", 1_000)), _set("problems"))
     if not state.answers.families or state.where.view == "metrics":
         yield Question("families", lambda: families(api.json("/api/v1/metadata")), _set("families"))
-    view = {"overview": _place, "nodes": _nodes, "events": _events}.get(state.where.view, _head)
+    place = partial(_place, again=again)
+    view = {"overview": place, "nodes": _nodes, "events": _events}.get(state.where.view, _head)
     yield from view(api, state, now)
     if state.where.view == "overview" and not again:
         yield from _past(api, state, now)
@@ -72,9 +74,11 @@ def families(answer: Mapping[str, Any]) -> tuple[Metric, ...]:
     return tuple(sorted(found, key=lambda one: (one.name.startswith(_OWN), _FIRST.index(one.type), one.name)))
 
 
-def _place(api: Api, state: State, now: float) -> Iterator[Question]:
+def _place(api: Api, state: State, now: float, *, again: bool) -> Iterator[Question]:
     path = state.where.path
     yield Question("tree", lambda: api.json("/api/tree", {"path": path, "depth": 1}), _set("tree"))
+    if not state.is_node and not again:  # it says which metrics are there
+        yield Question("changes", lambda: api.json("/api/changes", {"path": path, "window": "1h"}), _set("changes"))
     metric = state.metric()
     if state.is_node:
         yield Question("node", lambda: _node(api, path), _set_own("node"))
@@ -99,9 +103,6 @@ def _past(api: Api, state: State, now: float) -> Iterator[Question]:
     """Ask for sparklines: of the children in one query, and of the problems."""
     metric = state.metric()
     begin, end = state.where.times(now)
-    if not state.is_node:
-        changed = {"path": state.where.path, "window": "1h"}
-        yield Question("changes", lambda: api.json("/api/changes", changed)["changes"], _set("changes"))
     if metric is not None and not state.is_node and len(children_of(state)) <= MOST_CHILDREN:
         query = expression(metric, below(state.where.path), window="5m", by="fog_path")
         yield Question(

@@ -12,6 +12,7 @@ from fog_cli.top.asking import questions
 from fog_cli.top.screen.compose import current
 from fog_cli.top.screen.keys import LOAD, Effect, Effects, press
 from fog_cli.top.screen.state import VIEWS, Series, State
+from fog_cli.words.queries import Metric
 from tests.cli.top.made_up import NOW, place, rack
 from tests.cli.top.test_screen import fleet, text
 
@@ -249,11 +250,21 @@ def test_what_changed(size: tuple[int, int]) -> None:
     way = [{"path": "fog/ams/r04/n02", "share": 0.943}]
     one = {"metric": "order_errors_total", "type": "counter", "quantile": None, "before": 0.1, "now": 41.8, "way": way}
     even = one | {"metric": "orders_total", "before": 100.0, "now": 101.0, "way": [], "where": "spread evenly"}
-    state.answers.changes = [one, even]
+    state.answers.changes = {"changes": [one, even]}
     shown = text(state, *size)
     assert "0.1 /s → 41.8 /s" in shown
     assert "n02 94.3 %" in shown
     assert ("spread evenly" in shown) == (size == (140, 40))
+
+
+def test_a_place_is_compared_by_a_metric_that_it_has() -> None:
+    """It is the first one that is there, unless somebody has chosen another."""
+    state = rack()
+    state.answers.families = [Metric("jobs_total", "counter"), Metric("orders_total", "counter")]
+    state.answers.changes = {"names": ["orders_total"]}
+    assert state.metric() == state.answers.families[1]
+    state.where.metric = "jobs_total"
+    assert state.metric() == state.answers.families[0]
 
 
 def test_a_row_that_is_cut_is_read_below() -> None:

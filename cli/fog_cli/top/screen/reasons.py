@@ -20,7 +20,7 @@ _DOWN: Final = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 def changes(state: State, width: int, most: int) -> Iterator[Line]:
     """Say which metrics changed most in the hour and where; in one line alone without a title."""
-    found = state.answers.changes
+    found = state.answers.changes.get("changes", ())
     if most < 1 or not found:
         return
     if most > 1:

@@ -122,7 +122,7 @@ class Answers:
         own: Of a node without children.
         nodes: The answer of /api/nodes.
         events: The answer of /api/events.
-        changes: The metrics of the place that have changed most, as /api/changes has them.
+        changes: The answer of /api/changes: which metrics are at the place, and which have changed most.
         hits: The paths that a search has found.
         errors: Why a part of it could not be had.
     """
@@ -136,7 +136,7 @@ class Answers:
     own: OwnAnswers = field(default_factory=OwnAnswers)
     nodes: Answer | None = None
     events: Answer | None = None
-    changes: Sequence[Answer] = ()
+    changes: Answer = field(default_factory=dict)
     hits: Sequence[str] = ()
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -228,9 +228,10 @@ class State:
         )
 
     def metric(self) -> Metric | None:
-        """Return the metric that is chosen, or the first."""
-        named = [one for one in self.answers.families if one.name == self.where.metric]
-        return next(iter([*named, *self.answers.families]), None)
+        """Return the metric that is chosen, or the first that the place has, as far as that is known."""
+        here = self.answers.changes.get("names", ())
+        ranked = sorted(self.answers.families, key=lambda one: (one.name != self.where.metric, one.name not in here))
+        return next(iter(ranked), None)
 
     def go(self, path: str, view: str = "overview") -> None:
         """Look at another place, or in another way: answers of before are no longer true."""
