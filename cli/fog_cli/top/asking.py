@@ -53,9 +53,9 @@ def questions(api: Api, state: State, now: float, *, again: bool) -> Iterator[Qu
     yield Question("alerts", lambda: read(pages.problems(api, "", 1_000)), _set("problems"))
     if not state.answers.families or state.where.view == "metrics":
         yield Question("families", lambda: families(api.json("/api/v1/metadata")), _set("families"))
-    place = partial(_place, again=again)
-    view = {"overview": place, "nodes": _nodes, "events": _events}.get(state.where.view, _head)
-    yield from view(api, state, now)
+    views: dict[str, Callable[[Api, State, float], Iterator[Question]]]
+    views = {"overview": partial(_place, again=again), "nodes": _nodes, "events": _events}
+    yield from views.get(state.where.view, _head)(api, state, now)
     if state.where.view == "overview" and not again:
         yield from _past(api, state, now)
 
