@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,7 @@ def read_rules(patterns: Sequence[str], retention: int) -> list[RuleFile]:
     for pattern in patterns:
         try:
             for name in _names(pattern):
-                files.setdefault(name, load(_content(name), name))
+                files.setdefault(name, _builtin() if name == DEFAULT else _read(name))
         except RuleFileError as error:
             problems += map(str, error.problems)
         except OSError as error:
@@ -64,12 +65,16 @@ def _names(pattern: str) -> list[str]:
     return found
 
 
-def _content(name: str) -> bytes:
-    if name == DEFAULT:
-        shipped = resources.files("fog_aggregator.rules").joinpath(BUILTIN)
-        return shipped.read_bytes() if shipped.is_file() else b""
+@cache
+def _builtin() -> RuleFile:
+    """Read the rules that come with the package, once: neither they nor what is made of them ever changes."""
+    shipped = resources.files("fog_aggregator.rules").joinpath(BUILTIN)
+    return load(shipped.read_bytes() if shipped.is_file() else b"", DEFAULT)
+
+
+def _read(name: str) -> RuleFile:
     with Path(name).open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+        return load(file.read(MAX_BYTES + 1), name)
 
 
 def _too_far(file: RuleFile, retention: int) -> Iterable[str]:
