@@ -84,10 +84,10 @@ def _unread(root: Aggregator) -> dict[str, int]:
     return {dict(one.labels)["path"]: one.value for one in series}  # type: ignore[misc]
 
 
-async def _ask(root: Aggregator, path: str) -> str:
+async def _ask(root: Aggregator, path: str, status: int = 200) -> str:
     host, port = root.web.address
     async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}{path}") as answer:
-        assert answer.status == 200, await answer.text()
+        assert answer.status == status, await answer.text()
         return await answer.text()
 
 
@@ -116,6 +116,9 @@ async def test_a_branch_without_an_aggregator_is_named(fog_nats: NatsServer, mon
             root, "/api/status"
         )
         assert '"total": 2' in await _ask(root, "/api/nodes?state=unread")
+        for question in ("/metrics?path=fog/0", "/metrics?node=fog/0/a", "/api/changes?path=fog/0/a"):
+            refused = await _ask(root, question, 404)
+            assert "no aggregator reads the branch fog/0: its nodes are in no number" in refused
         async with serving(config(fog_nats, path=("fog", "0"), publish_rollup=True, rollup_interval=0.2)):
             await eventually(lambda: _unread(root) == {"lab/7": 0}, what="the branch is read")
             assert '\nfog_aggregator_nodes{state="unread"} 0' in await _ask(root, "/metrics")

@@ -19,7 +19,7 @@ from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_aggregator.query.listing.finding import ORDERS
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
-from fog_schema.paths import RETIRED, Path, format_path, parse_path
+from fog_schema.paths import RETIRED, Path, format_path, is_under, parse_path
 
 MOST_LISTED: Final = 10_000
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -94,11 +94,14 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
 
 
 def under_a_branch(network: NetworkCollector, path: Path) -> str:
-    """Why nothing is known of a path that lies under a branch; empty for any other."""
-    above = network.branch_over(path)
-    if above is None:
-        return ""
-    return f"{format_path(path)} lies under the branch {format_path(above)}: what is there, its own aggregator knows"
+    """Say why nothing is known of a path that lies under a branch, or is one that nobody reads; empty for any other."""
+    above, name = network.branch_over(path), format_path(path)
+    if above is not None:
+        return f"{name} lies under the branch {format_path(above)}: what is there, its own aggregator knows"
+    for branch, _ in network.unread.under(path[:1]):
+        if is_under(path, branch):
+            return f"no aggregator reads the branch {format_path(branch)}: its nodes are in no number"
+    return ""
 
 
 def _path(text: str) -> Path:
