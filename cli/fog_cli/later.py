@@ -18,13 +18,13 @@ def later(place: str) -> Callable[..., int]:
     module, _, name = place.partition(":")
 
     def work(*arguments: Any) -> int:
-        code: int = getattr(_imported(module), name)(*arguments)
+        code: int = getattr(imported(module), name)(*arguments)
         return code
 
     return work
 
 
-def _imported(name: str) -> ModuleType:
+def imported(name: str) -> ModuleType:
     """Import a module. The objects that it makes stay: to look for garbage in them would take a quarter of the time.
 
     Python's collector looks at them neither while they become many nor later, as when the process ends.

@@ -6,13 +6,13 @@ A command's module has `Settings` (a frozen dataclass of options), `run(settings
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fog_cli.config import Option, options_of
 from fog_cli.errors import UsageError
+from fog_cli.later import imported
 
 SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
@@ -76,7 +76,7 @@ def load(name: str) -> Command:
         hint = f"did you mean fog {near[0]}?" if near else "fog --help lists the commands"
         raise UsageError(f"{name} is not a command; {hint}")
     folder = f"{FOLDERS[name]}." if name in FOLDERS else ""
-    module = importlib.import_module(f"fog_cli.commands.{folder}{name}")
+    module = imported(f"fog_cli.commands.{folder}{name}")
     return Command(name, module.Settings, module.run, module.__doc__ or SUMMARIES[name])
 
 
