@@ -16,7 +16,9 @@ from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.plain.deltas import PlainDeltas
 from fog_aggregator.core.plain.writers import blocks_of
 from fog_aggregator.core.quarantine.orders import Order
@@ -48,6 +50,20 @@ if COMPILED is None:
 NOW = 1_000.0
 SUBJECTS = Subjects()
 Arrived: TypeAlias = list[tuple[Path, Frame]]
+
+
+def what_ticket_says(epoch: Epoch) -> Any:
+    """Return what kernels go by while the ticket of an epoch is valid; None when it is not."""
+    _, _, ticket, flags, place, alone, first, end = epoch.columns.integers[epoch.row].tolist()
+    return (flags, place, alone, epoch.columns.blocks[first:end].tolist()) if ticket else None
+
+
+def what_it_must_say(place: Place, epoch: Epoch) -> Any:
+    """Return what it must say by what the epoch and its place are; False for an epoch that must have none."""
+    if epoch.gapped or epoch.huge or epoch.run is not None:
+        return False
+    flags, blocks = SHARED * epoch.shared + EPHEMERAL * place.ephemeral, [list(one) for one in blocks_of(epoch.maps)]
+    return flags, place.row, len(place.epochs) == 1, blocks
 
 
 class Reader:
@@ -91,7 +107,7 @@ class Reader:
         for place in parts.roster:
             for epoch in place.epochs.values():
                 found[f"{place.path} {epoch.id}"] = (epoch.usual, epoch.run, [*epoch.maps])
-                assert epoch.blocks in (None, blocks_of(epoch.maps)), "what was remembered of it has changed"
+                assert what_ticket_says(epoch) in (None, what_it_must_say(place, epoch)), "it has changed since"
         rows, arrivals = parts.roster.rows, parts.arrivals.by_group(np.arange(8, dtype=np.int32), slice(0, 8), 8)
         found["rows"] = [rows.interval.tolist(), rows.shows_gauges.tolist(), rows.ephemeral.tolist(), arrivals.tolist()]
         found["wanted"] = self.ingest.wanted(NOW)

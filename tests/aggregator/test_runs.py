@@ -6,17 +6,20 @@ Here frames are made, not written by a writer: no writer would say some of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.plain import deltas
 from fog_aggregator.core.plain.reading import MOST_FRAMES
-from fog_aggregator.core.plain.writers import WriterColumns
+from fog_aggregator.core.plain.writers import ticket_of
 from fog_aggregator.core.quarantine.orders import Order
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, SHARED, Frame
 from fog_schema.limits import MAX_AGE_MS
+from fog_schema.paths import Path
 from tests.aggregator.test_batch import section
 from tests.aggregator.test_plain import COMPILED, NOW, Arrived, Reader, begin, messages_of
 
@@ -121,20 +124,19 @@ def test_a_run_leaves_what_its_frames_leave(
         assert by_kernels.state == by_numpy.state
 
 
-def test_frames_that_end_runs_are_laid_out_for_nothing_but_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that is read again, or each frame twice: what is behind one that is left was laid out anew for each."""
-    laid_out: list[int] = []
-    gather = WriterColumns.gather
+def test_an_epoch_is_looked_for_twice_a_frame_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is read again, or each frame twice: all behind a frame that is left would be looked for anew."""
+    looked_for: list[int] = []
 
-    def noted(columns: WriterColumns, *known: Any) -> None:
-        gather(columns, *known)
-        laid_out.append(len(columns.of))
+    def noted(roster: Roster, path: Path, number: int) -> int:
+        looked_for.append(number)
+        return ticket_of(roster, path, number)
 
-    monkeypatch.setattr(WriterColumns, "gather", noted)
+    monkeypatch.setattr(deltas, "ticket_of", noted)
     once = [Sent(number % len(WRITERS)) for number in range(MOST_FRAMES)]
     twice = [one for sent in once for one in (sent, sent._replace(what="again"))]
     reader = Reader(COMPILED)
     reader.read(messages_of(frames_of(once)) * 2)
     reader.read(messages_of(frames_of(twice)))
     assert reader.counts["duplicate"] == 3 * MOST_FRAMES
-    assert sum(laid_out) < 2 * MOST_FRAMES
+    assert len(looked_for) <= 2 * 4 * MOST_FRAMES

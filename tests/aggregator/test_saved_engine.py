@@ -136,7 +136,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Account", "path"): "as Accounts.by_subject",
     **{
         ("Account", name): "as Accounts.by_subject"
-        for name in ("messages", "bytes", "seconds", "refused", "saved", "dropping", "_filled_at")
+        for name in ("messages", "bytes", "seconds", "refused", "saved", "dropping", "_filled_at", "ticket")
     },
     **{("Budget", name): CONFIGURED for name in ("rate", "most_saved", "resumed_at")},
 }

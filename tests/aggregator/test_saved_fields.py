@@ -36,7 +36,7 @@ from fog_aggregator.core.kinds.gauge_summary import SummaryTable
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.places.branch import Branch
-from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.epoch import Epoch, Moved, Run
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.places.node import Node
@@ -111,7 +111,9 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Branch", "brought_since"): "as brought",
     ("Branch", "_addresses"): "the one that was told last is in its information",
     ("Parts", "arrivals"): "counts since the program began",
-    ("Epoch", "blocks"): "remembers what the maps say",
+    ("Epoch", "columns"): "what they have of an epoch is a field of it",
+    ("Rows", "epochs"): "as columns",
+    ("ForgottenEpochs", "_columns"): "as columns",
     ("Epoch", "usual"): "the first frame after a restart says it again",
     ("RowPool", "_free"): "the rows that are free are handed out in another order",
     ("Table", "row_bytes"): "follows from the columns' types",
@@ -174,8 +176,9 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
 
 
 def fields(one: Any) -> Iterator[tuple[str, Any]]:
-    """List the fields of an object, with slots or without."""
+    """List the fields of an object, with slots or without, those included that are in a row of columns."""
     names = {name for cls in type(one).__mro__ for name in getattr(cls, "__slots__", ())}
+    names |= {name for cls in type(one).__mro__ for name, value in vars(cls).items() if isinstance(value, Moved)}
     yield from ((name, getattr(one, name)) for name in sorted(names | set(getattr(one, "__dict__", {}))))
 
 
@@ -213,7 +216,7 @@ def trimmed(fleet: Fleet) -> Fleet:
     words = fleet.parts.words
     words.of_epoch = words.of_epoch[: max(np.flatnonzero(words.of_epoch >= 0), default=-1) + 1]
     for name in ("epoch_place", "adds_up", "shows_gauges"):
-        setattr(rows, name, getattr(rows, name)[: rows._epochs.size])  # noqa: SLF001
+        setattr(rows, name, getattr(rows, name)[: rows.epochs.rows.size])
     return fleet
 
 

@@ -40,12 +40,12 @@ def test_what_kernels_merge_at_once_is_bounded_in_bytes() -> None:
     """256 of the longest deltas would be some 60 MB: tenths of a second without a pause."""
     messages = [Message("fog.v1.metrics.fog.0", bytes(200_000), seq, int(1e18)) for seq in range(1, 257)]
     portion, runs = Portion(messages, lambda: 0.0, Accounts(Subjects())), []
-    while run := portion.ahead(256):
-        runs.append(len(run))
+    while (run := portion.ahead(256)).messages:
+        runs.append(len(run.messages))
         portion.done(run)
     assert (set(runs[:-1]), sum(runs)) == ({1 + RUN_BYTES // 200_000}, 256)
     small = [message._replace(data=bytes(300)) for message in messages]
-    assert len(Portion(small, lambda: 0.0, Accounts(Subjects())).ahead(256)) == 256
+    assert len(Portion(small, lambda: 0.0, Accounts(Subjects())).ahead(256).messages) == 256
 
 
 def test_a_frame_that_is_longer_than_a_slice_is_alone_in_it() -> None:

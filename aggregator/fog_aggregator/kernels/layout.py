@@ -20,17 +20,22 @@ MOST_SECTIONS: Final = 16
 MOST_CELLS: Final = 8_192
 """Values of a section that is taken for plain: what is longer gains nothing by company."""
 
-NEXT_SEQ, EXPECTED_FLAGS, PLACE_ROW, FIRST_BLOCK, END_BLOCK = range(5)
-"""A writer: the number and the flags of its next plain delta, the row of its place, and where its blocks are."""
-WRITER: Final = 5
+NUMBER, LAST_SEQ, TICKET, EXPECTED_FLAGS, PLACE_ROW, ALONE, FIRST_BLOCK, END_BLOCK = range(8)
+"""An epoch: the bits of its number, the number of its last frame, its ticket (`EpochColumns`); while this is valid,
+the flags of its plain deltas, the row of its place, whether that has no other epoch, and where its blocks are."""
+EPOCH: Final = 8
 
-BIRTH, USUAL, LAST_SEEN = range(3)
-"""The times of a writer, see `Epoch`."""
+BIRTH, USUAL, LAST_SEEN, OBSERVED = range(4)
+"""The times of an epoch, see `Epoch`."""
+TIMES: Final = 4
 
 BLOCK_WIDTH, BLOCK_LOW, BLOCK_HIGH, BLOCK_OFFSET = range(4)
-"""A block of a writer's ids: the width of its sections, the lowest id, the one after the highest, its slots less its
+"""A block of an epoch's ids: the width of its sections, the lowest id, the one after the highest, its slots less its
 ids."""
 BLOCK: Final = 4
 
-NOW, AUDIBLE, SETTLED_AT, PACE, OUTAGE_PACES, SETTLING, STALE = range(7)
+NOW, AUDIBLE, SETTLED_AT, PACE, OBSERVED_NOW, OUTAGE_PACES, SETTLING, STALE = range(8)
 """The fleet's time, see `FleetTime`, and the constants of its rules."""
+
+ROW_BITS: Final = 26
+"""A ticket ends with the row of its epoch."""

@@ -18,13 +18,13 @@ Sections: TypeAlias = tuple[Bytes, Int64s, Int64s]
 
 
 Frames: TypeAlias = tuple[Int64s, Int64s, Int64s, Int64s]
-"""Headers and sections of frames, the writer of each frame, when each was stored."""
-Writers: TypeAlias = tuple[Int64s, NDArray[np.float64], Int64s]
-"""Numbers of writers, their times, their blocks."""
-Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-"""The time of each place's last frame, the audible time then, and its interval."""
-Applied: TypeAlias = tuple[Int64s, Int64s, NDArray[np.bool_]]
-"""The offset of each section, how many values each frame has, and whether it came late."""
+"""Headers and sections of frames, the ticket of each frame's epoch, when each was stored."""
+Epochs: TypeAlias = tuple[Int64s, NDArray[np.float64], Int64s]
+"""Integers of epochs, their times, their blocks."""
+Places: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
+"""The time of each place's last frame, the audible time then, its interval, and whether it has ended."""
+Applied: TypeAlias = tuple[Int64s, Int64s, Int64s, NDArray[np.bool_]]
+"""The offset of each section; how many values each frame has, the row of its place, and whether it came late."""
 
 AddRuns: TypeAlias = Callable[[Int64s, Int64s, Int64s, Int64s, Int64s], bool | np.bool_]
 
@@ -33,7 +33,7 @@ class Kernels(NamedTuple):
     """The compiled kernels. A new one is a field here, and a function of the same name in a module of `compiled`."""
 
     read_deltas: Callable[[Bytes, Int64s, NDArray[np.bool_], Bits, Int64s, Int64s], None]
-    advance: Callable[[Frames, Writers, Places, NDArray[np.float64], Applied], Integer]
+    advance: Callable[[Frames, Epochs, Places, NDArray[np.float64], Applied], Integer]
     add_counts: Callable[[Bytes, Int64s, Int64s, Int64s], None]
     set_gauges: Callable[[Bytes, Int64s, Int64s, NDArray[np.float64]], None]
     add_buckets: Callable[[Bytes, Int64s, Int64s, Int64s, NDArray[np.float64]], None]

@@ -7,7 +7,7 @@ the horizon: a writer that comes back within it goes on where it was, and nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.fleet.slots import Slots
 from fog_aggregator.core.kinds import Kind, Tables
-from fog_aggregator.core.places.epoch import Epoch
-from fog_aggregator.core.places.rows import MOST_ROWS, RowPool
+from fog_aggregator.core.places.epoch import Epoch, restored
+from fog_aggregator.core.places.rows import MOST_ROWS, EpochColumns
 from fog_aggregator.core.saved import DamagedError, Saved, as_count, as_flag, as_integer, as_list, as_number, as_path
 from fog_schema.paths import Path
 
@@ -58,7 +58,7 @@ class ForgottenEpochs:
     def __init__(self) -> None:
         self.slots = Slots()
         self._epochs: dict[tuple[Path, int], ForgottenEpoch] = {}
-        self._rows = RowPool()
+        self._columns = EpochColumns()
 
     def __len__(self) -> int:
         return len(self._epochs)
@@ -73,7 +73,8 @@ class ForgottenEpochs:
 
     def keep(self, where: Path, epoch: Epoch, tables: Tables, expires: float) -> None:
         """Keep a copy of an epoch that is about to be closed."""
-        copy = replace(epoch, row=self._rows.take(), run=None, maps={})
+        known = {name: getattr(epoch, name) for name in (*_SAVED, "usual")}
+        copy = restored(self._columns.rows.take(), epoch.id, self._columns, known)
         _copy(epoch, tables, copy, self.slots.tables, np.inf)
         self._epochs[where, epoch.id] = ForgottenEpoch(copy, expires)
 
@@ -104,7 +105,7 @@ class ForgottenEpochs:
 
     def speaks_of(self, series: int) -> Bools:
         """Tell which series some epoch may speak of again, by their numbers; `series`: how many there are."""
-        spoken: Bools = ~self.slots.only_in(np.zeros(self._rows.size, np.bool_), series)
+        spoken: Bools = ~self.slots.only_in(np.zeros(self._columns.rows.size, np.bool_), series)
         return spoken
 
     def image(self) -> Saved:
@@ -120,16 +121,17 @@ class ForgottenEpochs:
         """Take over the epochs of a checkpoint; `connect` lets them know their values."""
         self.slots.restore(saved)
         checks = (as_path, as_integer, as_count, as_number, as_list)
-        for where, number, row, expires, values in saved.records("epochs", *checks):
+        records = saved.records("epochs", *checks)
+        rows = [row for _, _, row, _, _ in records]
+        if len(set(rows)) != len(rows) or max(rows, default=0) >= MOST_ROWS:
+            raise DamagedError("epochs has one row twice, or one that cannot be")
+        self._columns = EpochColumns(rows)
+        for where, number, row, expires, values in records:
             if len(values) != len(_SAVED):
                 raise DamagedError(f"an epoch of {where} has {len(values)} fields, not {len(_SAVED)}")
             checked = (check(value) for check, value in zip(_SAVED.values(), values, strict=True))
             known: dict[str, Any] = dict(zip(_SAVED, checked, strict=True))
-            self._epochs[where, number] = ForgottenEpoch(Epoch(row, number, **known), expires)
-        rows = [one.epoch.row for one in self._epochs.values()]
-        if len(set(rows)) != len(rows) or max(rows, default=0) >= MOST_ROWS:
-            raise DamagedError("epochs has one row twice, or one that cannot be")
-        self._rows = RowPool(rows)
+            self._epochs[where, number] = ForgottenEpoch(restored(row, number, self._columns, known), expires)
 
     def connect(self, shape_of: Int32s, kinds: list[Kind]) -> None:
         """Let each epoch know its values, after a restoration.
@@ -143,7 +145,7 @@ class ForgottenEpochs:
         epoch = self._epochs.pop((where, number)).epoch
         for kind, places in epoch.maps.items():
             self.slots.tables[kind].release(places.items()[1])
-        self._rows.give_back(epoch.row)
+        self._columns.end(epoch.row)
 
 
 def _copy(source: Epoch, tables: Tables, into: Epoch, others: Tables, created: float) -> None:

@@ -50,15 +50,17 @@ class Account:
         refused: Messages and values that were refused, or dropped.
         saved: Seconds of work that are saved up; with none left it is filled by the time that has passed.
         dropping: Whether its messages are dropped just now.
+        ticket: That of the epoch whose frame came last (`EpochColumns`), so that nobody looks for it; 0 for none.
     """
 
-    __slots__ = ("_filled_at", "bytes", "dropping", "messages", "path", "refused", "saved", "seconds")
+    __slots__ = ("_filled_at", "bytes", "dropping", "messages", "path", "refused", "saved", "seconds", "ticket")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.messages = self.bytes = self.refused = 0
         self.seconds = 0.0
         self.dropping = False
+        self.ticket = 0
         self.saved = 0.0
         self._filled_at = 0
 

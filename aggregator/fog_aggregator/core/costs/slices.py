@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Final
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 from fog_aggregator.core.costs.accounts import MOST_CHARGED, USUAL_BUDGET, Account, Accounts
 from fog_bus.ports import Message
@@ -67,6 +68,20 @@ class Slice:
         return None if self._accounts is None else self._accounts.find(subject)
 
 
+class Run(NamedTuple):
+    """Messages that are worked on together."""
+
+    messages: Sequence[Message]
+    senders: Sequence[Account | None]
+    """The account of each; None where a subject is no node's."""
+    sizes: Sequence[int]
+    """How many bytes each has."""
+
+    def part(self, begin: int, end: int) -> Run:
+        """Return some of them that follow each other."""
+        return Run(self.messages[begin:end], self.senders[begin:end], self.sizes[begin:end])
+
+
 class Portion:
     """The messages of one slice, worked on in runs: what several cost together they share by their size.
 
@@ -89,40 +104,48 @@ class Portion:
         self._last = clock()
         self._end = self._last + SLICE_SECONDS
 
-    def ahead(self, most: int) -> list[tuple[Message, Account | None]]:
-        """Return the next messages, at most so many and up to RUN_BYTES, with their accounts; none once time is over.
+    def ahead(self, most: int) -> Run:
+        """Return the next messages, at most so many and up to RUN_BYTES; none once time is over.
 
-        A subject that is no node's has no account. A message that is over its subject's budget is left out.
+        A message that is over its subject's budget is left out.
         """
-        run: list[tuple[Message, Account | None]] = []
-        size, budget = 0, self._accounts.budget
-        while not run and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
-            for message in islice(self._messages, self.taken, self.taken + most):
-                account = self._accounts.by_subject.get(message.subject) or self._accounts.find(message.subject)
-                if account is not None and account.saved <= 0.0 and not account.fill(message.timestamp_ns, budget):
-                    if not run:
-                        self._leave_out(account, message)
-                    break
-                run.append((message, account))
-                if (size := size + len(message.data)) >= RUN_BYTES:
-                    break
+        run = Run([], [], [])
+        while not run.messages and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
+            some = self._messages[self.taken : self.taken + most]
+            sizes = [len(data) for _, data, _, _ in some]
+            if sum(sizes) > RUN_BYTES:
+                sizes = sizes[: 1 + bisect_left(list(accumulate(sizes)), RUN_BYTES)]
+            senders = self._senders(some[: len(sizes)])
+            run = Run(some[: len(senders)], senders, sizes[: len(senders)])
         return run
 
-    def done(self, some: Sequence[tuple[Message, Account | None]]) -> bool:
+    def done(self, run: Run) -> bool:
         """Charge the next messages for the time since the last call; return whether the slice goes on."""
         now = self._clock()
         took, self._last = now - self._last, now
-        self.taken += len(some)
-        size = sum([len(message.data) for message, _ in some]) + _MESSAGE_BYTES * len(some)
-        for message, account in some:
+        self.taken += len(run.messages)
+        pace = took / max(1, sum(run.sizes) + _MESSAGE_BYTES * len(run.sizes))
+        for account, size in zip(run.senders, run.sizes, strict=True):
             if account is not None:
-                length = len(message.data)
-                seconds = took * (length + _MESSAGE_BYTES) / size
+                seconds = pace * (size + _MESSAGE_BYTES)
                 account.messages += 1
-                account.bytes += length
+                account.bytes += size
                 account.seconds += seconds
                 account.saved -= seconds if seconds < MOST_CHARGED else MOST_CHARGED  # noqa: FURB136 - as in `Slice`
         return now < self._end
+
+    def _senders(self, messages: Sequence[Message]) -> list[Account | None]:
+        """Return the accounts of messages up to the first that is over its budget; that is left out if it is next."""
+        found: list[Account | None] = []
+        known, budget = self._accounts.by_subject, self._accounts.budget
+        for message in messages:
+            account = known.get(message.subject) or self._accounts.find(message.subject)
+            if account is not None and account.saved <= 0.0 and not account.fill(message.timestamp_ns, budget):
+                if not found:
+                    self._leave_out(account, message)
+                break
+            found.append(account)
+        return found
 
     def _leave_out(self, account: Account, message: Message) -> None:
         account.refused += 1

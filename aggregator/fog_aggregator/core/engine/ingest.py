@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.costs.accounts import Account, Accounts
-from fog_aggregator.core.costs.slices import Portion, Slice
+from fog_aggregator.core.costs.slices import Portion, Run, Slice
 from fog_aggregator.core.engine.ports import Counts, Say
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.events.awaited import Writer
@@ -166,39 +166,41 @@ class Ingest:
         """Apply a portion: plain deltas together, every other frame alone, in their order."""
         tally: Counter[str] = Counter()
         goes_on = True
-        while goes_on and (run := portion.ahead(MOST_FRAMES)):
-            plain.read([message for message, _ in run])
-            at, paths = 0, self._paths(run)
-            while goes_on and at < len(run):
-                after = self._together(plain, paths, at, tally, now)
+        while goes_on and (run := portion.ahead(MOST_FRAMES)).messages:
+            at, senders = 0, self._senders(run)
+            plain.read(run, senders)
+            while goes_on and at < len(senders):
+                after = self._together(plain, senders, at, tally, now)
                 if after == at:
-                    self._apply(self._read([run[at][0]]), self._fleet.apply, tally, now)
+                    self._apply(self._read([run.messages[at]]), self._fleet.apply, tally, now)
+                    plain.look_again(at)
                     after = at + 1
-                goes_on, at = portion.done(run[at:after]), after
+                goes_on, at = portion.done(run.part(at, after)), after
         self._counts.frames_applied(tally)
 
-    def _together(self, plain: PlainDeltas, paths: Sequence[Path], at: int, tally: Counter[str], now: float) -> int:
+    def _together(
+        self, plain: PlainDeltas, senders: Sequence[Account | None], at: int, tally: Counter[str], now: float
+    ) -> int:
         """Apply the plain deltas from a place on; return the place of the first that is not plain."""
         try:
-            after = plain.apply(paths, at, now)
+            after = plain.apply(at, now)
             if after > at:
                 tally.update(plain.settle())
         except Exception as error:  # noqa: BLE001 - a fault of ours: nobody knows which values were merged
             self._counts.refused("internal")
-            self._say("internal", f"{len(paths) - at} plain deltas cannot be merged: keyframes are asked for", error)
-            for path in set(paths[at:]):
+            self._say("internal", f"{len(senders) - at} plain deltas cannot be merged: keyframes are asked for", error)
+            for path in {one.path for one in senders[at:] if one is not None}:
                 self._fleet.miss(path)
-            return len(paths)
+            return len(senders)
         return after
 
-    def _paths(self, run: Sequence[tuple[Message, Account | None]]) -> list[Path]:
-        """Return who sent each of some messages; the empty path where a frame must not be read, or is nobody's."""
-        orders = self._fleet.quarantine
-        if not orders:
-            return [NOBODY if account is None else account.path for _, account in run]
+    def _senders(self, run: Run) -> Sequence[Account | None]:
+        """Return the account of each message; None where a frame must not be read, or is nobody's."""
+        if not (orders := self._fleet.quarantine):
+            return run.senders
         return [
-            NOBODY if account is None or orders.keeps_out(account.path, message.timestamp) else account.path
-            for message, account in run
+            None if account is None or orders.keeps_out(account.path, message.timestamp) else account
+            for message, account in zip(run.messages, run.senders, strict=True)
         ]
 
     def _is_outside(self, path: Path) -> bool:
@@ -310,8 +312,6 @@ class Ingest:
                 self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
 
 
-NOBODY: Final[Path] = ()
-"""No node's path."""
 _APPLIED: Final = Status.APPLIED.value
 _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",

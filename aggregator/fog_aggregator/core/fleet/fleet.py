@@ -112,6 +112,7 @@ class Fleet(FleetReading):
     def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
         roster, outcome = self.parts.roster, Outcome(row=place.row)
+        epoch.withdraw()
         epoch.number(frame, outcome)
         outcome.late = self.hear(place, epoch, timestamp, frame.age_ms, frame.interval_ms / 1000)
         epoch.shared = bool(frame.flags & SHARED)

@@ -68,7 +68,8 @@ class FleetTime:
     def as_array(self) -> Float64s:
         """Return the time as a kernel takes it (`fog_aggregator.kernels.layout.NOW`), with the rules' constants."""
         constants = float(OUTAGE_PACES), SETTLING_SECONDS, float(STALE_INTERVALS)
-        return np.array([self.now, self.audible_seconds, self.settled_at, self.pace, *constants])
+        moved = self.now, self.audible_seconds, self.settled_at
+        return np.array([*moved, self.pace, self.observed_seconds, *constants])
 
     def take_over(self, clock: Float64s) -> None:
         """Take over what a kernel has made of `as_array`."""

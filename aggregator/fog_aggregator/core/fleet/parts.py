@@ -105,13 +105,12 @@ class Parts:
 
     def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
         """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
-        observed = self.time.observed_seconds
+        observed, lasts = self.time.observed_seconds, self.time.horizon if final else LONG
+        self.tombstones.add(place.path, epoch.id, Tombstone(observed + lasts, final, epoch.seq))
         place.end_epoch(self.slots.tables, epoch)
         self.words.end(epoch.row, epoch.last_seen)
         place.closed.observed = observed
         self.roster.forget_epoch(place, epoch)
-        lasts = self.time.horizon if final else LONG
-        self.tombstones.add(place.path, epoch.id, Tombstone(observed + lasts, final, epoch.seq))
 
     @property
     def slot_count(self) -> int:

@@ -13,11 +13,11 @@ from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.news import News
 from fog_aggregator.core.places.branch import Branch
-from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
+from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run, restored
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS, Rows
+from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS, EpochColumns, Rows
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,
@@ -48,7 +48,6 @@ EPOCH_COLUMNS: Final[Mapping[str, type[np.generic]]] = {
     "keyframes": np.int64,
 }
 """The fields that are saved of every epoch, each a column. How far a keyframe has come is saved apart."""
-
 
 PLACES: Final[Mapping[bool, type[Place]]] = {cls.branch: cls for cls in (Node, Branch)}
 """The sorts of places, by whether they are branches."""
@@ -116,7 +115,7 @@ class Roster:
         """Add a place whose first frame has come; with `rollup` on a rollup subject."""
         cls = PLACES[rollup]
         row = self.rows.new_place(counts_itself=cls.counts_itself)
-        closed = Epoch(self.rows.new_epoch(row), CLOSED, observed=observed)
+        closed = restored(self.rows.new_epoch(row), CLOSED, self.rows.epochs, {"observed": observed})
         place = self._places[where] = cls(where, row, closed, first_seen)
         self._beside += path_bytes(where)
         self.learned.come_back(where)
@@ -128,7 +127,7 @@ class Roster:
     def add_group(self, where: Path) -> Place:
         """Add a group of retired nodes."""
         row = self.rows.new_place(counts_itself=False, retired=True)
-        place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED))
+        place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED, self.rows.epochs))
         self._beside += path_bytes(where)
         self.news.add((place, True))
         return place
@@ -146,6 +145,7 @@ class Roster:
     def forget_epoch(self, place: Place, epoch: Epoch) -> None:
         """Remove an epoch that was closed."""
         del place.epochs[epoch.id]
+        place.withdraw_tickets()
         self._epochs -= 1
         place.closed_epochs += 1
         self.rows.free_epoch(epoch.row)
@@ -174,7 +174,7 @@ class Roster:
         place = self._places.get(path)
         if place is not None:
             for epoch in place.epochs.values():
-                epoch.gapped = True
+                epoch.need_keyframe()
                 self.note_gap(place, epoch)
 
     def take_out(self, place: Place, at: float) -> None:
@@ -193,7 +193,8 @@ class Roster:
         del self.out[place.row]
         place.closed.observed = max(place.closed.observed, observed)
         for epoch in place.epochs.values():
-            epoch.observed, epoch.gapped, epoch.run = observed, True, None
+            epoch.need_keyframe()
+            epoch.observed, epoch.run = observed, None
             self.gapped[epoch] = self.askable[epoch] = place.path
         self.news.version += 1
 
@@ -316,14 +317,14 @@ class Roster:
         interval, moments = columns["interval"], np.stack([columns["last_seen"], columns["audible_at"]])
         if not ((interval >= 0) & (interval < np.inf)).all() or not (moments < np.inf).all():
             raise DamagedError("place.interval, last_seen or audible_at has what is no time")
-        rows = _distinct("place.row", columns["row"])
+        rows, nothing = _distinct("place.row", columns["row"]), Epoch(-1, CLOSED, EpochColumns())
         self.rows.reserve(rows, _distinct("epoch.row", saved.column("epoch.row", np.int64)))
         for name in ("retired", "ended", "last_seen", "audible_at", "interval"):
             getattr(self.rows, name)[rows] = columns[name]
         for (where, branch, info, ephemeral, baselines, closed), row, first_seen in zip(
             places, rows, columns["first_seen"].tolist(), strict=True
         ):
-            place = PLACES[branch](where, row, Epoch(-1, CLOSED), first_seen)
+            place = PLACES[branch](where, row, nothing, first_seen)
             place.info, place.ephemeral, place.baselines, place.closed_epochs = info, ephemeral, baselines, closed
             self._places[where] = place
             self.rows.counts_itself[row] = place.counts_itself and not self.rows.retired[row]
@@ -338,7 +339,8 @@ class Roster:
         owners = saved.column("epoch.place", np.int64)
         columns = [saved.column(f"epoch.{name}", dtype, len(owners)) for name, dtype in EPOCH_COLUMNS.items()]
         for owner, *values in zip(owners.tolist(), *(column.tolist() for column in columns), strict=True):
-            epoch, place = Epoch(**dict(zip(EPOCH_COLUMNS, values, strict=True))), by_row.get(owner)
+            known, place = dict(zip(EPOCH_COLUMNS, values, strict=True)), by_row.get(owner)
+            epoch = restored(known.pop("row"), known.pop("id"), self.rows.epochs, known)
             if place is None:
                 raise DamagedError(f"epoch.place has {owner}, which is no place's row")
             self.rows.epoch_place[epoch.row] = owner

@@ -14,10 +14,12 @@ from fog_aggregator.core.budget.budget import LEARNED
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.places.epoch import CLOSED
 from fog_aggregator.core.places.learned import heard_on_two_days
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.kernels.layout import NUMBER, OBSERVED
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 
@@ -98,13 +100,15 @@ def retire(parts: Parts, paths: list[Path]) -> None:
 
 def _silent(parts: Parts) -> list[Place]:
     """Return the places that have something older than the horizon; of those in quarantine nothing was heard."""
-    oldest = parts.time.observed_seconds - parts.time.horizon
-    return [
-        place
-        for place in parts.roster
-        if not (parts.roster.is_retired(place) or place.row in parts.roster.out)
-        and min([epoch.observed for epoch in place.epochs.values()], default=place.closed.observed) < oldest
-    ]
+    rows, oldest = parts.roster.rows, parts.time.observed_seconds - parts.time.horizon
+    of, epochs = rows.epoch_place, rows.epochs
+    taken = np.flatnonzero(of >= 0)
+    numbers, observed = epochs.integers[taken, NUMBER], epochs.times[taken, OBSERVED]
+    silent, has_epochs = np.zeros(len(rows.retired), np.bool_), np.zeros(len(rows.retired), np.bool_)
+    has_epochs[of[taken[numbers != CLOSED]]] = True
+    silent[of[taken[(observed < oldest) & ((numbers != CLOSED) | ~has_epochs[of[taken]])]]] = True
+    silent &= ~(rows.retired | parts.roster.hidden_places())
+    return [place for place in parts.roster if silent[place.row]] if silent.any() else []
 
 
 def _learn(parts: Parts, retiring: list[Path]) -> None:

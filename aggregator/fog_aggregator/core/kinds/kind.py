@@ -214,21 +214,22 @@ class SlotHolder:
         row: what slots refer to.
         huge: it has sent counts so large that sums must be watched.
         maps: where its ids are in the table of each kind.
-        blocks: those that are blocks, as a kernel takes them; None while nobody has asked since they changed last.
     """
 
     row: int
     huge: bool = field(default=False, kw_only=True)
     maps: dict[Kind, IdMap] = field(default_factory=dict, kw_only=True)
-    blocks: bytes | None = field(default=None, kw_only=True)
 
     def map(self, kind: Kind) -> IdMap:
         """Return where its ids are in the table of a kind, to be read or changed."""
-        self.blocks = None
+        self.withdraw()
         found = self.maps.get(kind)
         if found is None:
             found = self.maps[kind] = IdMap()
         return found
+
+    def withdraw(self) -> None:
+        """Take note that it changes: whoever remembers where its ids are must look anew."""
 
     @property
     def series(self) -> int:

@@ -212,7 +212,7 @@ class Branch(Place):
             at: when it was ordered, server's time.
         """
         if self.former is None:
-            self.former = Epoch(rows.new_epoch(self.row), CLOSED)
+            self.former = Epoch(rows.new_epoch(self.row), CLOSED, rows.epochs)
         audible = sorted(self._audible(rows), key=lambda one: (one.last_seen, one.id))
         self.succession.accept([one.id for one in audible], at)
         part(tables, self.former, self.closed, self._joined(audible))

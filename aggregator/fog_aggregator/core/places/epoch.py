@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.families.words import Profile
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.places.rows import STALE_INTERVALS, EpochColumns
+from fog_aggregator.kernels.layout import BIRTH, LAST_SEEN, LAST_SEQ, OBSERVED, USUAL
 from fog_schema.frames import KEYFRAME, Frame
+
+N = TypeVar("N", int, float)
 
 CLOSED: Final = 0
 """The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
@@ -31,17 +36,88 @@ class Run:
     profile: Profile | None = ()
 
 
+class Moved(Generic[N]):
+    """A field of an epoch that is in its row of `EpochColumns`, as kernels move it too.
+
+    Args:
+        columns: which of the arrays.
+        column: which of its columns.
+    """
+
+    def __init__(self, columns: str, column: int) -> None:
+        self._array = attrgetter(f"columns.{columns}")
+        self._column = column
+
+    def __get__(self, epoch: EpochRow, cls: type[EpochRow]) -> N:
+        value: N = self._array(epoch).item(epoch.row, self._column)
+        return value
+
+    def __set__(self, epoch: EpochRow, value: N) -> None:
+        self._array(epoch)[epoch.row, self._column] = value
+
+
 @dataclass(slots=True, eq=False)
-class Epoch(SlotHolder):
-    """One run of one writer at a path, as far as it was read.
+class EpochRow(SlotHolder):
+    """The part of an epoch that is in arrays, as each frame moves it.
 
     Attributes:
         id: its number, drawn by its writer.
-        seq: the last frame's number; nothing at or below it changes anything.
+        columns: where its row is.
         birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
         usual: the same difference as its frames have it when nothing holds them up, seconds.
         last_seen: server's time of its last frame.
         observed: the fleet's observed time at its last frame.
+    """
+
+    id: int
+    columns: EpochColumns = field(default_factory=EpochColumns, repr=False)
+
+    birth = Moved[float]("times", BIRTH)
+    usual = Moved[float]("times", USUAL)
+    last_seen = Moved[float]("times", LAST_SEEN)
+    observed = Moved[float]("times", OBSERVED)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing heard."""
+        self.columns.begin(self.row, self.id)
+
+    def withdraw(self) -> None:
+        """Let no kernel move it as it was."""
+        self.columns.withdraw(self.row)
+
+    def see(self, timestamp: float, age_ms: int, interval: float, observed: float) -> bool:
+        """Take note of when a frame came, and of the age that it tells; return whether it came late.
+
+        It is late when it was held up for more than 3 intervals. Frames that come one an interval are no burst, however
+        old they are: clocks drift, and one that slept stays behind. So what is usual goes after them.
+        """
+        earliest, usual, last_seen, _ = self.columns.times[self.row].tolist()
+        birth, is_late = timestamp - age_ms / 1000, False
+        if birth < earliest:
+            earliest = max(birth, 0.0)
+        if birth <= usual:
+            usual = birth
+        else:
+            lag = birth - usual
+            if interval / 2 < timestamp - last_seen < 2 * interval:
+                usual += lag / 8
+            is_late = lag > STALE_INTERVALS * interval
+        self.columns.times[self.row] = earliest, usual, max(last_seen, timestamp), observed
+        return is_late
+
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self.birth += seconds
+        self.usual += seconds
+        self.last_seen += seconds
+
+
+@dataclass(slots=True, eq=False)
+class Epoch(EpochRow):
+    """One run of one writer at a path, as far as it was read.
+
+    Attributes:
+        seq: the last frame's number; nothing at or below it changes anything.
         shared: its writer says that others write at the same path.
         gapped: a frame is missing, or it was never complete: a keyframe is wanted.
         returning: it was closed without its final: its next keyframe is a baseline.
@@ -50,18 +126,19 @@ class Epoch(SlotHolder):
         keyframes: how many keyframes were complete.
     """
 
-    id: int
-    seq: int = 0
-    birth: float = float("inf")
-    usual: float = float("inf")
-    last_seen: float = 0.0
-    observed: float = 0.0
     shared: bool = False
     gapped: bool = True
     returning: bool = False
     run: Run | None = None
     gaps: int = 0
     keyframes: int = 0
+
+    seq = Moved[int]("integers", LAST_SEQ)
+
+    def need_keyframe(self) -> None:
+        """Take note that frames are missing, or may be."""
+        self.gapped = True
+        self.withdraw()
 
     def number(self, frame: Frame, outcome: Outcome) -> None:
         """Take the frame's number: a hole before it is a gap (R12.2), and breaks a keyframe's run of parts (R12.9)."""
@@ -75,32 +152,10 @@ class Epoch(SlotHolder):
             self.run = Run()
         self.seq = frame.seq
 
-    def see(self, timestamp: float, age_ms: int, interval: float, observed: float) -> bool:
-        """Take note of when a frame came, and of the age that it tells; return whether it came late."""
-        self.observed = observed
-        birth = timestamp - age_ms / 1000
-        if birth < self.birth:
-            self.birth = max(birth, 0.0)
-        if birth <= self.usual:
-            is_late, self.usual = False, birth
-        else:
-            is_late = self._is_late(birth, timestamp - self.last_seen, interval)
-        self.last_seen = max(self.last_seen, timestamp)
-        return is_late
 
-    def shift(self, seconds: float) -> None:
-        """Follow a step of the server's clock."""
-        self.birth += seconds
-        self.usual += seconds
-        self.last_seen += seconds
-
-    def _is_late(self, birth: float, pause: float, interval: float) -> bool:
-        """Tell whether a frame was held up for more than 3 intervals; `pause` is the time since the one before.
-
-        Frames that come one an interval are no burst, however old they are: clocks drift, and one that slept stays
-        behind. So what is usual goes after them.
-        """
-        lag = birth - self.usual
-        if interval / 2 < pause < 2 * interval:
-            self.usual += lag / 8
-        return lag > STALE_INTERVALS * interval
+def restored(row: int, number: int, columns: EpochColumns, known: Mapping[str, Any]) -> Epoch:
+    """Return an epoch with what is known of it: values of fields by name."""
+    epoch = Epoch(row, number, columns)
+    for name, value in known.items():
+        setattr(epoch, name, value)
+    return epoch

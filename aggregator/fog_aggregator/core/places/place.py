@@ -75,7 +75,9 @@ class Place(ABC):
 
     def begin_epoch(self, number: int, rows: Rows, *, closed_before: bool) -> Epoch:
         """Begin an epoch whose first frame has come; `closed_before`: it was closed without its final."""
-        epoch = self.epochs[number] = Epoch(rows.new_epoch(self.row, adds_up=self.adds_up), number)
+        self.withdraw_tickets()
+        row = rows.new_epoch(self.row, adds_up=self.adds_up)
+        epoch = self.epochs[number] = Epoch(row, number, rows.epochs)
         epoch.returning = closed_before and self.adds_up
         return epoch
 
@@ -182,6 +184,7 @@ class Place(ABC):
             self.elect(rows)
         if (ephemeral := bool(frame.flags & EPHEMERAL)) != self.ephemeral:
             self.ephemeral = rows.ephemeral[self.row] = ephemeral
+            self.withdraw_tickets()
         if frame.info is None or frame.info == self.info:
             return False
         self.info = frame.info
@@ -201,6 +204,11 @@ class Place(ABC):
         """Count the values that it has, its closed total included. Any thread may ask, and may be behind."""
         return sum(len(ids) for one in self.holders for ids in list(one.maps.values()))
 
+    def withdraw_tickets(self) -> None:
+        """Let no kernel move its epochs as they were: which there are has changed, or what their frames must say."""
+        for epoch in self.epochs.values():
+            epoch.withdraw()
+
     def merge_sections(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Merge every section of a frame into its epoch (R12.3, R12.6)."""
         merge = Merge(tables, epoch, epoch.last_seen, self.epochs.values(), outcome)
@@ -217,7 +225,7 @@ class Place(ABC):
 
 def remove(tables: Tables, epoch: SlotHolder, ids: Int64s) -> None:
     """Take note that a writer has removed some ids (R12.5)."""
-    epoch.blocks = None
+    epoch.withdraw()
     for kind, places in epoch.maps.items():
         kind.remove(tables[kind], places, ids)
 
@@ -226,12 +234,13 @@ def close(tables: Tables, closed: SlotHolder | None, epoch: SlotHolder) -> None:
     """Add all that an epoch counted to the closed total (R12.13), if there is one to add to; release its slots."""
     for kind, places in epoch.maps.items():
         kind.close(tables, closed, places.items()[1])
-    epoch.maps, epoch.blocks = {}, None
+    epoch.maps = {}
+    epoch.withdraw()
 
 
 def drop_absent(tables: Tables, closed: SlotHolder | None, epoch: SlotHolder, present: Ids) -> None:
     """Close the ids that a complete keyframe no longer has (R12.10)."""
-    epoch.blocks = None
+    epoch.withdraw()
     for kind, places in epoch.maps.items():
         ids, slots = places.items()
         absent = ~np.isin(ids, _concatenate(group for of, group in present if of is kind.defined_as))

@@ -6,12 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Float64s, Int32s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.kinds.table import grow
+from fog_aggregator.kernels.layout import (
+    BIRTH,
+    BLOCK,
+    END_BLOCK,
+    EPOCH,
+    FIRST_BLOCK,
+    LAST_SEEN,
+    NUMBER,
+    OBSERVED,
+    ROW_BITS,
+    TICKET,
+    TIMES,
+    USUAL,
+)
 
 STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
-MOST_ROWS = 2**26
+MOST_ROWS = 2**ROW_BITS
 """A checkpoint that names a row beyond is damaged."""
 
 UNHEARD_SECONDS = 30 * 86_400.0
@@ -41,10 +55,92 @@ class RowPool:
         self._free.append(row)
 
 
+class EpochColumns:
+    """Hold as arrays what moves with each frame of an epoch, so that a kernel moves the epochs of many frames.
+
+    A kernel may move an epoch while its ticket is valid: only plain deltas of its next numbers have come since it was
+    given out. Whatever else changes an epoch withdraws its ticket; no later one is like it, of this row or another.
+
+    Args:
+        taken: rows that are in use.
+
+    Attributes:
+        rows: hands out rows.
+        integers: columns as `fog_aggregator.kernels.layout` names them, by epoch's row.
+        times: likewise.
+        blocks: the blocks of ids of the epochs that have tickets.
+    """
+
+    def __init__(self, taken: Sequence[int] = ()) -> None:
+        self.rows = RowPool(taken)
+        size = max(1, self.rows.size)
+        self.integers: Int64s = np.zeros((size, EPOCH), np.int64)
+        self.times: Float64s = np.zeros((size, TIMES))
+        self.blocks: Int64s = np.zeros((0, BLOCK), np.int64)
+        self._tickets = self._end = 0
+        self._free: dict[int, list[int]] = {}
+
+    def begin(self, row: int, number: int) -> None:
+        """Begin an epoch: nothing was heard of it."""
+        if row >= len(self.integers):
+            rows = max(64, 2 * row)
+            self.integers, self.times = grow(self.integers, rows), grow(self.times, rows)
+        self.integers[row] = 0
+        self.integers.view(np.uint64)[row, NUMBER] = number
+        self.times[row, [BIRTH, USUAL, LAST_SEEN, OBSERVED]] = np.inf, np.inf, 0.0, 0.0
+
+    def end(self, row: int) -> None:
+        """Let go of an epoch that is closed, and take back its row."""
+        self._make_room(row, 0)
+        self.integers[row] = 0
+        self.rows.give_back(row)
+
+    def ticket(self, row: int) -> int:
+        """Return the ticket of an epoch; 0 while no kernel may move it."""
+        return self.integers.item(row, TICKET)
+
+    def withdraw(self, row: int) -> None:
+        """Let no kernel move an epoch before it has a new ticket."""
+        self.integers[row, TICKET] = 0
+
+    def give_ticket(self, row: int, flags: int, place: int, blocks: Sequence[Sequence[int]], *, alone: bool) -> int:
+        """Let a kernel move an epoch by plain deltas that have these flags and are of series in these blocks.
+
+        Args:
+            row: the epoch's.
+            flags: a frame's.
+            place: the row of its place.
+            blocks: as `fog_aggregator.kernels.layout` has them.
+            alone: the place has no other epoch.
+        """
+        first = self._make_room(row, len(blocks))
+        end = first + len(blocks)
+        self.blocks[first:end] = np.array(blocks, np.int64).reshape(-1, BLOCK)
+        self._tickets += 1
+        ticket = self._tickets << ROW_BITS | row
+        self.integers[row, TICKET:] = ticket, flags, place, alone, first, end
+        return ticket
+
+    def _make_room(self, row: int, count: int) -> int:
+        """Let an epoch have room for so many blocks, in place of what it has; return where."""
+        first, end = self.integers[row, [FIRST_BLOCK, END_BLOCK]].tolist()
+        if count == end - first:
+            return int(first)
+        if end > first:
+            self._free.setdefault(end - first, []).append(first)
+        if free := self._free.get(count):
+            return free.pop()
+        if self._end + count > len(self.blocks):
+            self.blocks = grow(self.blocks, max(256, 2 * (self._end + count)))
+        self._end += count
+        return self._end - count
+
+
 class Rows:
     """Hold as arrays what rollups and sweeps need of all places and epochs at once; rows are reused when free.
 
     Attributes:
+        epochs: what moves with each frame of an epoch, by its row.
         epoch_place: the place's row, by epoch's row; -1 for a free one.
         adds_up: whether the epoch's counts are part of the path's total, by epoch's row: a replica's are not.
         shows_gauges: whether the epoch's gauges count, by epoch's row.
@@ -58,6 +154,7 @@ class Rows:
     """
 
     def __init__(self) -> None:
+        self.epochs = EpochColumns()
         self.epoch_place = np.zeros(0, np.int32)
         self.adds_up: Bools = np.zeros(0, np.bool_)
         self.shows_gauges: Bools = np.zeros(0, np.bool_)
@@ -69,7 +166,6 @@ class Rows:
         self.counts_itself: Bools = np.zeros(0, np.bool_)
         self.ephemeral: Bools = np.zeros(0, np.bool_)
         self._places = RowPool()
-        self._epochs = RowPool()
 
     def silent_since(self, row: int) -> float:
         """Return the server's time before which a writer of a place was silent for too long, seen from its newest."""
@@ -81,8 +177,8 @@ class Rows:
 
     def reserve(self, places: list[int], epochs: list[int]) -> None:
         """Take the rows of a checkpoint as they were; the rows between them are free."""
-        self._places, self._epochs = RowPool(places), RowPool(epochs)
-        of_places, of_epochs = self._places.size, self._epochs.size
+        self._places, self.epochs = RowPool(places), EpochColumns(epochs)
+        of_places, of_epochs = self._places.size, self.epochs.rows.size
         self.last_seen, self.audible_at = np.full(of_places, -np.inf), np.full(of_places, -np.inf)
         self.interval = np.zeros(of_places)
         self.retired, self.counts_itself = np.zeros(of_places, np.bool_), np.zeros(of_places, np.bool_)
@@ -108,11 +204,12 @@ class Rows:
 
     def new_epoch(self, place: int, *, adds_up: bool = True) -> int:
         """Return a row for an epoch of the place at row `place`."""
-        row = self._epochs.take()
+        row = self.epochs.rows.take()
         if row == len(self.epoch_place):
             rows = max(64, 2 * row)
             self.epoch_place, self.adds_up = grow(self.epoch_place, rows), grow(self.adds_up, rows)
             self.shows_gauges = grow(self.shows_gauges, rows)
+            self.epoch_place[row:] = -1
         self.epoch_place[row] = place
         self.adds_up[row] = adds_up
         self.shows_gauges[row] = False
@@ -122,7 +219,7 @@ class Rows:
         """Take back the row of an epoch that has no slots any more."""
         self.epoch_place[row] = -1
         self.shows_gauges[row] = False
-        self._epochs.give_back(row)
+        self.epochs.end(row)
 
     def free_place(self, row: int) -> None:
         """Take back the row of a place that is gone."""

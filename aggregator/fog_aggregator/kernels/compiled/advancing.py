@@ -1,11 +1,11 @@
-"""Move the state of writers by their plain deltas, as `Fleet.hear` and `Epoch.see` move it frame by frame."""
+"""Move epochs and their places by plain deltas, as `Fleet.hear` and `Epoch.see` move it frame by frame."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.kernels.compiled.compiler import TABLE, compiled
+from fog_aggregator.kernels.compiled.compiler import compiled
 from fog_aggregator.kernels.layout import (
     AGE,
     AUDIBLE,
@@ -23,25 +23,29 @@ from fog_aggregator.kernels.layout import (
     HIGH,
     INTERVAL,
     LAST_SEEN,
+    LAST_SEQ,
     LOW,
-    NEXT_SEQ,
     NOW,
+    OBSERVED,
+    OBSERVED_NOW,
     OUTAGE_PACES,
     PACE,
     PLACE_ROW,
+    ROW_BITS,
     SEQ,
     SETTLED_AT,
     SETTLING,
     STALE,
+    TICKET,
     USUAL,
     WIDTH,
 )
-from fog_aggregator.kernels.ports import Applied, Frames, Int64s, Integer, Places, Writers
+from fog_aggregator.kernels.ports import Applied, Epochs, Frames, Int64s, Integer, Places
 
 
 @compiled()
 def find_offset(section: Int64s, blocks: Int64s, first: Integer, end: Integer, offsets: Int64s, row: Integer) -> bool:
-    """Write how far the slots of a section's ids are beyond these; tell whether all are in a block of its writer."""
+    """Write how far the slots of a section's ids are beyond these; tell whether all are in a block of its epoch."""
     for block in range(first, end):
         if blocks[block, BLOCK_WIDTH] == section[WIDTH]:
             offsets[row] = blocks[block, BLOCK_OFFSET]
@@ -63,6 +67,7 @@ def tell_time(clock: NDArray[np.float64], timestamp: float) -> None:
 @compiled()
 def hear(places: Places, row: Integer, timestamp: float, clock: NDArray[np.float64]) -> None:
     """Take note of when a frame of a place came, as `Fleet.hear` does."""
+    places[3][row] = False
     if timestamp >= clock[NOW]:
         tell_time(clock, timestamp)
         places[0][row], places[1][row] = timestamp, clock[AUDIBLE]
@@ -73,61 +78,64 @@ def hear(places: Places, row: Integer, timestamp: float, clock: NDArray[np.float
 
 
 @compiled()
-def see(
-    times: NDArray[np.float64], writer: Integer, timestamp: float, age: float, interval: float, stale: float
-) -> bool:
-    """Take note of when a frame of a writer came, and of the age that it tells, as `Epoch.see` does."""
+def see(times: NDArray[np.float64], timestamp: float, age: float, interval: float, clock: NDArray[np.float64]) -> bool:
+    """Take note of when a frame of an epoch came, and of the age that it tells, as `Epoch.see` does."""
+    times[OBSERVED] = clock[OBSERVED_NOW]
     birth = timestamp - age
-    if birth < times[BIRTH, writer]:
-        times[BIRTH, writer] = max(birth, 0.0)
+    if birth < times[BIRTH]:
+        times[BIRTH] = max(birth, 0.0)
     is_late = False
-    if birth <= times[USUAL, writer]:
-        times[USUAL, writer] = birth
+    if birth <= times[USUAL]:
+        times[USUAL] = birth
     else:
-        lag, pause = birth - times[USUAL, writer], timestamp - times[LAST_SEEN, writer]
+        lag, pause = birth - times[USUAL], timestamp - times[LAST_SEEN]
         if interval / 2 < pause < 2 * interval:
-            times[USUAL, writer] += lag / 8
-        is_late = lag > stale * interval
-    times[LAST_SEEN, writer] = max(times[LAST_SEEN, writer], timestamp)
+            times[USUAL] += lag / 8
+        is_late = lag > clock[STALE] * interval
+    times[LAST_SEEN] = max(times[LAST_SEEN], timestamp)
     return is_late
 
 
 @compiled(
     "int64(Tuple((int64[:, ::1], int64[:, ::1], int64[::1], int64[::1])),"
-    f"Tuple((int64[:, ::1], float64[:, ::1], {TABLE})), UniTuple(float64[::1], 3), float64[::1],"
-    "Tuple((int64[::1], int64[::1], boolean[::1])))"
+    "Tuple((int64[:, ::1], float64[:, ::1], int64[:, ::1])),"
+    "Tuple((float64[::1], float64[::1], float64[::1], boolean[::1])), float64[::1],"
+    "Tuple((int64[::1], int64[::1], int64[::1], boolean[::1])))"
 )
-def advance(frames: Frames, writers: Writers, places: Places, clock: NDArray[np.float64], applied: Applied) -> Integer:
-    """Move writers by their plain deltas up to the first that is not next, or of series in no block; return how many.
+def advance(frames: Frames, epochs: Epochs, places: Places, clock: NDArray[np.float64], applied: Applied) -> Integer:
+    """Move epochs by their plain deltas up to the first that is not next, or of series in no block; return how many.
 
     One that tells another interval than its place's last is left as well: which gauges count there goes by it.
 
     Args:
-        frames: headers and sections as `read_deltas` leaves them; of each frame its writer's number and when it was
-            stored, nanoseconds. The first header and its row of sections are those of the first frame.
-        writers: of each what is known, and its times, shapes (5, writers) and (3, writers); all blocks, shape (n, 4).
+        frames: headers and sections as `read_deltas` leaves them; the ticket of each frame's epoch, 0 for none, and
+            when it was stored, nanoseconds. The first header and its row of sections are those of the first frame.
+        epochs: integers and times by epoch's row, shapes (epochs, EPOCH) and (epochs, TIMES); blocks, shape (n, BLOCK).
         places: by place's row.
         clock: the fleet's time.
         applied: takes the offset of each section, from the first frame's on; of each frame the number of its values,
-            and whether it came late.
+            the row of its place, and whether it came late.
     """
-    headers, sections, of, stamps = frames
-    known, times, blocks = writers
+    headers, sections, tickets, stamps = frames
+    integers, times, blocks = epochs
     begin = headers[0, FIRST_SECTION]
-    for at in range(len(of)):
-        header, writer, values = headers[at], of[at], np.int64(0)
-        if header[SEQ] != known[NEXT_SEQ, writer] or header[FLAGS] != known[EXPECTED_FLAGS, writer]:
+    for at in range(len(tickets)):
+        row = tickets[at] & ((1 << ROW_BITS) - 1)
+        header, epoch, values = headers[at], integers[row], np.int64(0)
+        if tickets[at] == 0 or tickets[at] != epoch[TICKET]:
             return at
-        timestamp, interval, place = stamps[at] / 1e9, header[INTERVAL] / 1000, known[PLACE_ROW, writer]
+        if header[SEQ] != epoch[LAST_SEQ] + 1 or header[FLAGS] != epoch[EXPECTED_FLAGS]:
+            return at
+        timestamp, interval, place = stamps[at] / 1e9, header[INTERVAL] / 1000, epoch[PLACE_ROW]
         if interval != places[2][place]:
             return at
-        first, end = known[FIRST_BLOCK, writer], known[END_BLOCK, writer]
-        for row in range(header[FIRST_SECTION], headers[at + 1, FIRST_SECTION]):
-            if not find_offset(sections[row], blocks, first, end, applied[0], row - begin):
+        for section in range(header[FIRST_SECTION], headers[at + 1, FIRST_SECTION]):
+            first, end = epoch[FIRST_BLOCK], epoch[END_BLOCK]
+            if not find_offset(sections[section], blocks, first, end, applied[0], section - begin):
                 return at
-            values += sections[row, COUNT]
-        known[NEXT_SEQ, writer] += 1
+            values += sections[section, COUNT]
+        epoch[LAST_SEQ] += 1
         hear(places, place, timestamp, clock)
-        applied[1][at] = values
-        applied[2][at] = see(times, writer, timestamp, header[AGE] / 1000, interval, clock[STALE])
-    return len(of)
+        applied[1][at], applied[2][at] = values, place
+        applied[3][at] = see(times[row], timestamp, header[AGE] / 1000, interval, clock)
+    return len(tickets)
