@@ -15,6 +15,7 @@ from fog_aggregator.core.checkpoint import AWAITED, CheckpointError, Image, read
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.fleet.parts import LATER
+from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.query.ratchet import Ratchet
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, VIEWS, answers, exported, rich, silence
@@ -210,3 +211,14 @@ def test_a_wrong_number_in_a_column_is_damage_or_harmless(whole: Image, data: st
     column[data.draw(st.integers(0, len(column) - 1))] = data.draw(st.sampled_from(wrong))
     with contextlib.suppress(CheckpointError):
         use(image)
+
+
+def test_what_a_free_slot_says_is_not_believed(whole: Image) -> None:
+    """Its epoch may be of any row: nobody has the slot."""
+    image, slots = copy.deepcopy(whole), 0
+    for name, series in image.arrays.items():
+        if name.startswith("slots/") and name.endswith(".series"):
+            image.arrays[name.replace(".series", ".epoch")][series == FREE] = 99
+            slots += np.count_nonzero(series == FREE)
+    assert slots
+    use(image)

@@ -116,6 +116,7 @@ class Table:
             raise ValueError("column created has what is no time")
         self.size = size
         self._free = np.flatnonzero(self.series == FREE).tolist()
+        self.epoch[self._free] = 0  # as `release` leaves it: nobody checks what a free slot says
         self.news.forget()
 
     @cached_property
