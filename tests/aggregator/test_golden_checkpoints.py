@@ -76,7 +76,8 @@ def in_states_of_before(answers: Any) -> Any:
     if not isinstance(answers, dict):
         return answers
     later = {"ended", "missing", "quarantined", "unread"} if {"departed", "baselines"} & answers.keys() else set()
-    answers = {name: one for name, one in answers.items() if name not in {"gapped", "saturated"}}
+    of_places = {"branch"} if "children" in answers else set()
+    answers = {name: one for name, one in answers.items() if name not in {"gapped", "saturated"} | of_places}
     return {name: in_states_of_before(one) for name, one in answers.items() if name not in later or one}
 
 
