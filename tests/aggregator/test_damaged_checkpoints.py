@@ -219,6 +219,6 @@ def test_what_a_free_slot_says_is_not_believed(whole: Image) -> None:
     for name, series in image.arrays.items():
         if name.startswith("slots/") and name.endswith(".series"):
             image.arrays[name.replace(".series", ".epoch")][series == FREE] = 99
-            slots += np.count_nonzero(series == FREE)
+            slots += int(np.count_nonzero(series == FREE))
     assert slots
     use(image)

@@ -159,12 +159,11 @@ class FleetReading:
 
     def contended(self, now: float) -> list[Path]:
         """Return the paths with several live writers that do not say so (``shared``)."""
-        rows = self.parts.roster.rows
-        return [
-            place.path
-            for place in self.parts.roster
-            if place.row not in self.parts.roster.out and place.contended(rows, now)
-        ]
+        roster = self.parts.roster
+        several = (roster.rows.open_epochs() > 1) & ~roster.hidden_places()
+        if not several.any():
+            return []
+        return [one.path for one in roster if several[one.row] and one.contended(roster.rows, now)]
 
     def unshared(self, path: Path, now: float) -> list[int]:
         """Return the live epochs at a path that do not say that others write there as well."""

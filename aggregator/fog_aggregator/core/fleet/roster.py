@@ -13,11 +13,11 @@ from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.news import News
 from fog_aggregator.core.places.branch import Branch
-from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run, restored
+from fog_aggregator.core.places.epoch import Epoch, Run, restored
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS, EpochColumns, Rows
+from fog_aggregator.core.places.rows import CLOSED, MOST_ROWS, STALE_INTERVALS, EpochColumns, Rows
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,

@@ -14,11 +14,10 @@ from fog_aggregator.core.budget.budget import LEARNED
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.places.epoch import CLOSED
 from fog_aggregator.core.places.learned import heard_on_two_days
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.places.rows import CLOSED, Rows
 from fog_aggregator.kernels.layout import NUMBER, OBSERVED
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
@@ -104,9 +103,8 @@ def _silent(parts: Parts) -> list[Place]:
     of, epochs = rows.epoch_place, rows.epochs
     taken = np.flatnonzero(of >= 0)
     numbers, observed = epochs.integers[taken, NUMBER], epochs.times[taken, OBSERVED]
-    silent, has_epochs = np.zeros(len(rows.retired), np.bool_), np.zeros(len(rows.retired), np.bool_)
-    has_epochs[of[taken[numbers != CLOSED]]] = True
-    silent[of[taken[(observed < oldest) & ((numbers != CLOSED) | ~has_epochs[of[taken]])]]] = True
+    silent, alone = np.zeros(len(rows.retired), np.bool_), rows.open_epochs()[of[taken]] == 0
+    silent[of[taken[(observed < oldest) & ((numbers != CLOSED) | alone)]]] = True
     silent &= ~(rows.retired | parts.roster.hidden_places())
     return [place for place in parts.roster if silent[place.row]] if silent.any() else []
 

@@ -11,7 +11,7 @@ from fog_aggregator.core.columns import ids_array
 from fog_aggregator.core.kinds import KINDS, Kind, Tables
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.coverage import NOBODY, Coverage, Life
-from fog_aggregator.core.places.epoch import CLOSED, Epoch
+from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.joined import is_behind, join_all, part
 from fog_aggregator.core.places.limits import (
     ADDRESS_KEY,
@@ -23,7 +23,7 @@ from fog_aggregator.core.places.limits import (
 )
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
-from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.places.rows import CLOSED, Rows
 from fog_aggregator.core.places.succession import Succession
 from fog_aggregator.core.saved import DamagedError, as_count, as_list
 from fog_schema.frames import KEYFRAME, Absences, CoverageNumbers, Frame

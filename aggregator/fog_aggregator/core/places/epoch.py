@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.families.words import Profile
@@ -16,9 +16,6 @@ from fog_aggregator.kernels.layout import BIRTH, LAST_SEEN, LAST_SEQ, OBSERVED, 
 from fog_schema.frames import KEYFRAME, Frame
 
 N = TypeVar("N", int, float)
-
-CLOSED: Final = 0
-"""The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
 
 
 @dataclass(slots=True)

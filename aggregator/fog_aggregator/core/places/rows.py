@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from fog_aggregator.kernels.layout import (
     USUAL,
 )
 
+CLOSED: Final = 0
+"""The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
 STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
 MOST_ROWS = 2**ROW_BITS
@@ -174,6 +177,12 @@ class Rows:
     def live(self, audible: float, places: Int32s | slice = slice(None)) -> Bools:
         """Tell which of some places were heard within 3 of their intervals (R12.23); of all, by place's row."""
         return audible - self.audible_at[places] <= STALE_INTERVALS * self.interval[places]
+
+    def open_epochs(self) -> Int64s:
+        """Count the epochs of each place that are open, by the place's row."""
+        taken = np.flatnonzero(self.epoch_place >= 0)
+        opened = taken[self.epochs.integers[taken, NUMBER] != CLOSED]
+        return np.bincount(self.epoch_place[opened], minlength=len(self.retired))
 
     def reserve(self, places: list[int], epochs: list[int]) -> None:
         """Take the rows of a checkpoint as they were; the rows between them are free."""
