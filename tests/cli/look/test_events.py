@@ -53,6 +53,9 @@ class Aggregator:
             raise answer
         return {"events": [event(number) for number in answer], "next": None}
 
+    def say_missing(self, _: str) -> None:
+        """Say nothing: no part is missing."""
+
 
 def followed(api: Aggregator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Follow one connection; the numbers of the events that come."""
