@@ -115,6 +115,7 @@ async def test_a_branch_without_an_aggregator_is_named(fog_nats: NatsServer, mon
         assert '"unread": [{"path": "fog/0", "nodes": 2}, {"path": "lab/7", "nodes": 0}]' in await _ask(
             root, "/api/status"
         )
+        assert '"unread": 2' in await _ask(root, "/api/nodes")
         assert '"total": 2' in await _ask(root, "/api/nodes?state=unread")
         for question in ("/metrics?path=fog/0", "/metrics?node=fog/0/a", "/api/changes?path=fog/0/a"):
             refused = await _ask(root, question, 404)

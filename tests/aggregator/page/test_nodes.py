@@ -116,8 +116,14 @@ async def test_words_choose(served: Served) -> None:
     assert await found("nothing") == []
     assert await found("miss", "&state=missing") == ["fog/r1/missing"]
     answer = await served.json("/api/nodes?q=r0&state=stale&limit=0")
-    assert (answer["total"], answer["states"]["live"] + answer["states"]["stale"], answer["next"]) == (
-        answer["states"]["stale"],
-        12,
-        None,
-    )
+    states = answer["states"]
+    assert (answer["total"], answer["next"]) == (states["stale"], None)
+    assert (states["live"] + states["stale"], states["missing"]) == (12, 2)
+
+
+async def test_states_count_nodes_that_are_not_listed(served: Served) -> None:
+    """All that are expected at and under a path, though they are one row, which stands only where it is asked for."""
+    served.fleet.network.expected = parse_expected(["fog/r9=7", "fog/r0/a"])
+    answer = await served.json("/api/nodes?limit=1")
+    assert (answer["total"], answer["states"]["missing"], sum(answer["states"].values())) == (24, 8, 32)
+    assert (await served.json("/api/nodes?state=missing"))["total"] == 2

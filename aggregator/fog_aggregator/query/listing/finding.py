@@ -134,10 +134,10 @@ class Candidates:
     Args:
         under: The path.
         states: The nodes.
-        absent: The places with nodes that were never heard, or are not read, and which of both.
+        absent: How many nodes were never heard, or are not read, by their place and which of both.
     """
 
-    def __init__(self, under: Path, states: NodeStates, absent: Sequence[tuple[Path, Life]] = ()) -> None:
+    def __init__(self, under: Path, states: NodeStates, absent: Mapping[tuple[Path, Life], int]) -> None:
         span = states.tree.span(under)
         here = slice(span.start, span.stop)
         ordered = sorted(absent)
@@ -148,6 +148,7 @@ class Candidates:
         self.lives: Int64s = np.concatenate([lives, np.array([life for _, life in ordered], np.int64)])
         self.last_seen: Float64s = np.concatenate([states.heard_at[here], np.full(len(missing), -np.inf)])
         self._known = len(lives)
+        self._nodes = np.concatenate([np.ones(self._known), [absent[one] for one in ordered]])
         self._position: Float64s = np.concatenate([np.arange(self._known), [self._between(path) for path in missing]])
 
     def matching(self, text: Text, info_of: Callable[[str, Sequence[Path]], Sequence[str]]) -> Bools:
@@ -179,8 +180,8 @@ class Candidates:
         return np.isin(self.lives, wanted)
 
     def counts(self, chosen: Bools) -> dict[str, int]:
-        """Count the chosen ones by state."""
-        by_life = np.bincount(self.lives[chosen], minlength=RETIRED + 1).tolist()
+        """Count the nodes of the chosen ones by state."""
+        by_life = np.bincount(self.lives[chosen], self._nodes[chosen], RETIRED + 1).astype(np.int64).tolist()
         labels = (*(life.label for life in Life), RETIRED_LABEL)
         return dict(zip(labels, by_life, strict=True))
 

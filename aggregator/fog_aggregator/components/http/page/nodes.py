@@ -45,11 +45,10 @@ def nodes(
     after = query["cursor"]
     if after is not None and after[0] != order:
         raise ValueError(f"the cursor is of sort={after[0]}: ask with the parameters of the page that it came with")
-    wanted = [life for life in _ABSENT if life.label in states]
     absent = network.inventory(
-        lambda fleet: {(path, life): count for life in wanted for path, count in fleet.absent(query["path"], life)}
+        lambda fleet: {(path, life): count for life in _ABSENT for path, count in fleet.absent(query["path"], life)}
     )
-    found = Candidates(query["path"], network.node_states(), list(absent))
+    found = Candidates(query["path"], network.node_states(), absent)
     matching = found.matching(
         query["q"] or Text.of(""), lambda key, paths: network.inventory(lambda fleet: fleet.info_of(key, paths))
     )
