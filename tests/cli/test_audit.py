@@ -176,7 +176,6 @@ async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) ->
         tree = "fog  live · 3 nodes: 3 live\n└─ 0  live · 2 nodes: 2 live\n   └─ 3  live\n"
         assert await fog("tree", "fog") == (0, tree, "")
         _, out, _ = await fog("events", "fog/0", "--json")
-        _, out, _ = await fog("events", "fog/0", "--json")
         events = {event["path"]: event["value"]["number"] for event in json.loads(out)["events"]}
         assert events == {"fog/0": 2, "fog/0/3": 3}
         _, out, _ = await fog("explain", "fog/0", "things_total")
@@ -185,9 +184,12 @@ async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) ->
         assert (code, err) == (0, "")
         assert out.startswith("equal: ")
         assert " of 2 nodes, 0 differences\ncoverage: 3 live; " in out
-        _, out, _ = await fog("audit", "fog/0", "--json")
-        told = json.loads(out)
+        told = json.loads((await fog("audit", "fog/0", "--json"))[1])
         assert (told["equal"], told["nodes"], told["branches"]) == (True, 2, 0)
+        await agents.pop().stop()
+        await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="ended"} 1'))
+        nothing = "fog audit: not audited: no node at or under fog/0/3 is live; fog nodes lists what there is\n"
+        assert await fog("audit", "fog/0/3") == (1, "", nothing)
         code, out, err = await fog("tree", "nowhere")
         assert (code, out) == (1, "")
         assert err.endswith("404 Not Found: no node at or under nowhere; /api/tree shows what there is\n")

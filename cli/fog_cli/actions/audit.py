@@ -84,7 +84,8 @@ def audit(settings: Settings) -> int:
 
     Raises:
         UsageError: for a path that is none.
-        CommandError: when NATS or the aggregator cannot be reached, or NATS does not let this user look.
+        CommandError: when NATS or the aggregator cannot be reached, when NATS does not let this user look, or when no
+            node is live.
     """
     try:
         path = parse_path(settings.path) if settings.path else ()
@@ -106,6 +107,9 @@ async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Fi
     listing = sort_out((await asyncio.to_thread(api.json, "/api/nodes", query))["nodes"])
     if api.missing:
         raise CommandError(f"not audited, as not all nodes are known: {api.missing}")
+    if not (listing.nodes or listing.branches):
+        where = f" at or under {settings.path}" if settings.path else ""
+        raise CommandError(f"not audited: no node{where} is live; fog nodes lists what there is")
     chosen = sorted(random.sample(listing.nodes, min(settings.most, len(listing.nodes))))
     findings = Findings(branches=listing.branches)
     async with connected_link(settings.nats, "fog audit") as link:

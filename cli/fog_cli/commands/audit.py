@@ -4,9 +4,9 @@
   fog audit fog/0/3
 
 For each live node, and so for none in quarantine: every counter and histogram of its running epochs, at the same frame
-on both sides. Exit code 0 when all are equal, 1 when something differs or a node did not answer. It reads along on the
-bus, so it needs the right to subscribe to the nodes' subjects and to ask for keyframes. Branches, which come as
-rollups, are left to the aggregators that read their nodes: audit those there.
+on both sides. Exit code 0 when all are equal, 1 when something differs, a node did not answer, or none is live. It
+reads along on the bus, so it needs the right to subscribe to the nodes' subjects and to ask for keyframes. Branches,
+which come as rollups, are left to the aggregators that read their nodes: audit those there.
 """
 
 from __future__ import annotations
