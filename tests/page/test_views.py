@@ -88,6 +88,17 @@ async def test_what_is_typed_stays(url: str) -> None:
         assert opened.said == []
 
 
+async def test_a_tab_that_is_opened_behind_another(url: str) -> None:
+    """It takes what its head has asked for at once: a browser would give it the same answer an hour later."""
+    async with tab("about:blank") as opened:
+        await opened.page.add_init_script("Object.defineProperty(document, 'hidden', { value: true })")
+        await opened.page.goto(url)
+        await opened.shows("keys", "footer")
+        assert [address.partition("/api/")[2] for address in opened.asked].count("status") == 1
+        assert not any("/api/stream" in address for address in opened.asked)
+        assert opened.said == []
+
+
 async def test_a_tab_that_was_left_for_an_hour(url: str) -> None:
     """Out of sight it asks nothing; on return it asks anew, and then says that it is live: nothing jumped to zero."""
     turn = """(hidden) => {

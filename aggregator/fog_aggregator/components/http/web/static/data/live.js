@@ -42,12 +42,12 @@ export class Live extends EventTarget {
   /** Connect, at once. */
   open() {
     this._close();
+    if (!this.status) this._poll(); // out of sight too: the page has asked for it, and later the answer would be an old one
     if (document.hidden) return;
     this.following = new AbortController();
     this.opened = now();
     this.nextTry = 0;
     this._follow(this.following);
-    if (!this.status) this._poll();
   }
 
   _close() {
