@@ -15,12 +15,14 @@ import pytest
 
 from fog_aggregator.core.columns import is_small
 from fog_bus.nats.options import NatsOptions
+from fog_cli.bus import connected_link
 from fog_cli.commands.trial.swarm import FleetOptions, Settings
 from fog_cli.demo.aggregator_stats import AggregatorView
 from fog_cli.swarm.child import Child
 from fog_cli.swarm.families import Families
 from fog_cli.swarm.plan import Plan, tree_path
 from fog_cli.swarm.process import GO, HOLD
+from fog_cli.swarm.publishing import Publisher
 from fog_cli.swarm.run import _Swarm, _verdict
 from fog_cli.swarm.timeline import Timeline
 from fog_cli.swarm.writers import Chances, Writer, Writers
@@ -211,6 +213,21 @@ async def frames_of(view: AggregatorView, least: int) -> int:
     """Return how many frames an aggregator has read, when these are more than some."""
     numbers = await view.numbers()
     return numbers.frames if numbers is not None and numbers.frames > least else 0
+
+
+async def test_all_requests_of_a_moment_are_heard(fog_nats: NatsServer) -> None:
+    """An aggregator asks a hundred nodes at once, each by itself, and all of them are one subscription's."""
+    options, heard = NatsOptions.parse(fog_nats.url), set()
+    publisher = Publisher(options, lambda _: None)
+    await publisher.link.listen(["fog.v1.resync.>"], lambda subject, _: heard.add(subject))
+    async with publisher.connection, connected_link(options) as link:
+        assert await publisher.link.connected(60)
+        assert publisher.connection.client is not None
+        await publisher.connection.client.flush()
+        subjects = {f"fog.v1.resync.fog.{number}" for number in range(1000)}
+        for subject in subjects:
+            await link.send(subject, b"")
+        await eventually(lambda: heard == subjects)
 
 
 async def test_it_is_held_and_goes_on() -> None:

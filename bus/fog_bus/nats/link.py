@@ -31,14 +31,20 @@ from fog_bus.rate_limited_log import RateLimitedLog
 
 _MESSAGE_ID: Final = "Nats-Msg-Id"
 _WAITING_REQUESTS: Final = 64
-"""Requests that wait for their callback; more are dropped, as their senders will ask again."""
+"""Requests on a subject that wait for their callback; more are dropped, as their senders will ask again."""
 
 
 class Link:
-    """Publish and listen over a `Connection`, in its loop. Implements `fog_bus.ports.Bus`, and `Posting`."""
+    """Publish and listen over a `Connection`, in its loop. Implements `fog_bus.ports.Bus`, and `Posting`.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: The connection.
+        waiting_requests: How many requests on a subject wait for their callback: more for a link of many nodes.
+    """
+
+    def __init__(self, connection: Connection, waiting_requests: int = _WAITING_REQUESTS) -> None:
         self.connection = connection
+        self._waiting_requests = waiting_requests
         self._inbox = connection.inbox
         self._requests: list[tuple[str, RequestCallback]] = []
         self._instead: dict[str, str] = {}
@@ -95,8 +101,8 @@ class Link:
 
         A subject that the server does not let this user hear is replaced with the one that `instead` has for it.
 
-        An exception of the callback is logged; at most 64 messages of a subject wait for it. A message of another
-        subject is left out: the server brings the messages of a stream wherever whoever reads it says.
+        An exception of the callback is logged; at most `waiting_requests` messages of a subject wait for it. A message
+        of another subject is left out: the server brings the messages of a stream wherever whoever reads it says.
         """
         requests = [(subject, callback) for subject in subjects]
         self._requests += requests
@@ -128,7 +134,7 @@ class Link:
             except Exception as error:  # noqa: BLE001 — one bad request must not silence those after it
                 self._log(logging.ERROR, subject, f"a request on {message.subject} failed: {error!r}")
 
-        await client.subscribe(subject, cb=on_message, pending_msgs_limit=_WAITING_REQUESTS)
+        await client.subscribe(subject, cb=on_message, pending_msgs_limit=self._waiting_requests)
 
     def _refused(self, text: str) -> None:
         """Listen to what a subject is to be replaced with, if the server does not let this user hear the subject."""

@@ -18,6 +18,8 @@ ACK_SECONDS: Final = 5.0
 """Seconds that a frame waits for its acknowledgement."""
 PAUSE: Final = 1.0
 """Seconds after which a frame is sent again that was not acknowledged."""
+_REQUESTS: Final = 10_000
+"""Requests for keyframes that may wait for their turn: an aggregator asks 100 nodes at once, and 2,000 in a second."""
 _PROVIDE: Final = "fog streams apply"
 
 
@@ -39,7 +41,7 @@ class Publisher:
 
     def __init__(self, options: NatsOptions, on_ack: Callable[[Writer], None]) -> None:
         self.connection = Connection(options)
-        self.link = Link(self.connection)
+        self.link = Link(self.connection, _REQUESTS)
         self.acked = 0
         self.repeated = 0
         self.refused: Counter[str] = Counter()
