@@ -155,7 +155,7 @@ async def test_places_below_a_branch_are_its_own_aggregators(fog_nats: NatsServe
 
 async def test_what_a_dead_branch_does_not_answer_is_named(fog_nats: NatsServer) -> None:
     """In a level its total stands in for it, and header, remark, sample and JSON say so; below it there is an error."""
-    why = "its aggregator does not answer as one"
+    why = "its aggregator gives no usable answer"
     async with pair_and_one(fog_nats) as (root, tasks):
         await kill(tasks[2])
         cut = await ask(root, "/metrics?level=2")
@@ -260,9 +260,9 @@ BAD: dict[str, tuple[HANDLER, str, str]] = {
     "hangs": (_hangs, "timeout", "no answer within"),
     "too much": (_says_too_much, "too_large", "larger than"),
     "too much, as it says": (_says_how_much, "too_large", "larger than"),
-    "redirect": (_points_elsewhere, "failed", "does not answer as one"),
-    "gzip": (_packs, "failed", "does not answer as one"),
-    "page": (_writes_a_page, "failed", "does not answer as one"),
+    "redirect": (_points_elsewhere, "failed", "gives no usable answer"),
+    "gzip": (_packs, "failed", "gives no usable answer"),
+    "page": (_writes_a_page, "failed", "gives no usable answer"),
     "login": (_wants_a_login, "refused", "does not let us in"),
     "not ready": (_is_not_ready, "not_ready", "is not ready"),
 }

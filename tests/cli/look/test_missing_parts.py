@@ -8,7 +8,7 @@ from fog_testing.ports import free_port
 from tests.aggregator.test_below import root_above
 from tests.cli.look.test_verbs import Ran, ran
 
-WHY = "fog/1: its aggregator does not answer as one"
+WHY = "fog/1: its aggregator gives no usable answer"
 
 
 async def asked(root: Aggregator, *arguments: str) -> Ran:

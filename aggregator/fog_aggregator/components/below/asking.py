@@ -41,7 +41,7 @@ _WHY: Final = {
     "not_allowed": "it told no address that --below.allow has",
     "refused": "its aggregator does not let us in: see --below.token-file",
     "not_ready": "its aggregator is not ready",
-    "failed": "its aggregator does not answer as one",
+    "failed": "its aggregator gives no usable answer",
     "timeout": f"no answer within {PATIENCE:g} s",
     "too_large": f"its answer is larger than {MOST_BYTES // 2**20} MiB: ask for less",
     "loop": "the question came back to where it was",
