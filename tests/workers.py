@@ -1,4 +1,4 @@
-"""Hand tests out to the workers of a run with `-n 5 --dist loadfile`."""
+"""Hand tests out to the workers of a run with `--dist loadfile`."""
 
 from __future__ import annotations
 
