@@ -7,7 +7,7 @@ import threading
 from typing import Any, cast
 
 from fog_aggregator.brain import Brain
-from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.costs.accounts import Accounts, Budget
 from fog_aggregator.core.costs.slices import RUN_BYTES, SLICE_SECONDS, Portion
 from fog_aggregator.core.engine.clock import NOTHING_DATED, Dated
 from fog_bus.ports import Message
@@ -46,6 +46,23 @@ def test_what_kernels_merge_at_once_is_bounded_in_bytes() -> None:
     assert (set(runs[:-1]), sum(runs)) == ({1 + RUN_BYTES // 200_000}, 256)
     small = [message._replace(data=bytes(300)) for message in messages]
     assert len(Portion(small, lambda: 0.0, Accounts(Subjects())).ahead(256).messages) == 256
+
+
+def test_a_message_that_is_left_out_is_looked_at_once() -> None:
+    """To leave out the messages of a flood costs less than to merge them."""
+    messages = [Message("fog.v1.metrics.fog.0", b"", seq, int(1e18)) for seq in range(1, 2001)]
+    looked_at: list[int] = []
+
+    class Noted(list[Message]):
+        def __getitem__(self, key: Any) -> Any:
+            some = super().__getitem__(key)
+            looked_at.append(len(some))
+            return some
+
+    portion = Portion(Noted(messages), lambda: 0.0, Accounts(Subjects(), Budget(rate=0.0)))
+    assert portion.ahead(256).messages == []
+    assert (portion.taken, portion.left_out) == (2000, messages)
+    assert sum(looked_at) == 2000
 
 
 def test_a_frame_that_is_longer_than_a_slice_is_alone_in_it() -> None:

@@ -109,15 +109,14 @@ class Portion:
 
         A message that is over its subject's budget is left out.
         """
-        run = Run([], [], [])
-        while not run.messages and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
-            some = self._messages[self.taken : self.taken + most]
-            sizes = [len(data) for _, data, _, _ in some]
-            if sum(sizes) > RUN_BYTES:
-                sizes = sizes[: 1 + bisect_left(list(accumulate(sizes)), RUN_BYTES)]
-            senders = self._senders(some[: len(sizes)])
-            run = Run(some[: len(senders)], senders, sizes[: len(senders)])
-        return run
+        senders: list[Account | None] = []
+        while not senders and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
+            senders = self._senders(self._messages[self.taken : self.taken + most])
+        messages = self._messages[self.taken : self.taken + len(senders)]
+        sizes = [len(data) for _, data, _, _ in messages]
+        if sum(sizes) > RUN_BYTES:
+            sizes = sizes[: 1 + bisect_left(list(accumulate(sizes)), RUN_BYTES)]
+        return Run(messages[: len(sizes)], senders[: len(sizes)], sizes)
 
     def done(self, run: Run) -> bool:
         """Charge the next messages for the time since the last call; return whether the slice goes on."""
@@ -135,16 +134,17 @@ class Portion:
         return now < self._end
 
     def _senders(self, messages: Sequence[Message]) -> list[Account | None]:
-        """Return the accounts of messages up to the first that is over its budget; that is left out if it is next."""
+        """Leave out messages that are over their budgets; return the accounts of those behind, up to the next such."""
         found: list[Account | None] = []
         known, budget = self._accounts.by_subject, self._accounts.budget
         for message in messages:
             account = known.get(message.subject) or self._accounts.find(message.subject)
             if account is not None and account.saved <= 0.0 and not account.fill(message.timestamp_ns, budget):
-                if not found:
-                    self._leave_out(account, message)
-                break
-            found.append(account)
+                if found:
+                    break
+                self._leave_out(account, message)
+            else:
+                found.append(account)
         return found
 
     def _leave_out(self, account: Account, message: Message) -> None:
