@@ -213,6 +213,18 @@ def test_what_a_writer_is_decides_too() -> None:
     assert by_kernels.counts["duplicate"] == 2
 
 
+def test_who_lacks_frames_is_asked_when_it_is_heard_again() -> None:
+    """Though a frame without values told of the gap, and a kernel could go on with the next ones."""
+    hole = (("fog", "0"), Frame(DELTA, 1, 5, age_ms=5000, interval_ms=1000))
+    arrived = [begin("0", 1), *deltas("0", 1, [2]), hole, *deltas("0", 1, [6, 7])]
+    messages = messages_of(arrived, [0, 1000, 1000, 60_000, 1000])
+    for one in (Reader(None), Reader(COMPILED)):
+        one.read(messages[:3])
+        assert one.ingest.wanted(NOW + 30) == [], "it is silent"
+        one.read(messages[3:])
+        assert [asked.path for asked in one.ingest.wanted(NOW + 63)] == [("fog", "0")]
+
+
 @pytest.mark.parametrize(("low", "high"), [(-1, 0), (0, 1), (1, 1), (-SERIES, SERIES)])
 def test_what_an_epoch_has_not_is_unknown(low: int, high: int) -> None:
     """Ids before and beyond those of a kind, by one or by more: their values are dropped, and no neighbour has them."""
