@@ -68,10 +68,12 @@ class PlainDeltas:
 
     def look_again(self, at: int) -> None:
         """Find the epoch of the messages of a sender behind one that was applied otherwise, and may have changed it."""
-        sender, epochs = self._senders[at], self._read.epochs
-        behind = [place for place in range(at + 1, len(self._senders)) if self._senders[place] is sender]
-        if sender is None or not behind:
+        if (sender := self._senders[at]) is None:
             return
+        behind = [place for place in range(at + 1, len(self._senders)) if self._senders[place] is sender]
+        if not behind:
+            return
+        epochs = self._read.epochs
         number = epochs[behind[0]]
         if ticket := ticket_of(self._fleet.parts.roster, sender.path, int(number)):
             sender.ticket = self._tickets[[place for place in behind if epochs[place] == number]] = ticket
