@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.rows import EpochColumns
 
 
 def look(
@@ -22,7 +23,7 @@ def look(
 
 def epoch() -> Epoch:
     """Make an epoch that wants a keyframe."""
-    return Epoch(0, 7)
+    return Epoch(0, 7, EpochColumns())
 
 
 def test_from_a_checkpoint_it_is_enough_to_catch_up() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
+from fog_aggregator.core.places.rows import EpochColumns
 from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection
 from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
@@ -114,7 +115,7 @@ def test_a_tree_made_from_an_earlier_one_is_the_same(changes: list[tuple[list[Pa
         news: list[tuple[Place, bool]] = [(nodes.pop(path), False) for path in gone if path in nodes]
         for path, row in zip(came, rows, strict=False):
             news += [(nodes.pop(path), False)] if path in nodes else []
-            nodes[path] = Node(path, row, Epoch(0, row))
+            nodes[path] = Node(path, row, Epoch(0, row, EpochColumns()))
             news.append((nodes[path], True))
         most = 1 + max(node.row for node in nodes.values())
         tree, anew = tree.after(news, most), Tree(nodes, most)

@@ -41,7 +41,7 @@ from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.origin import Origin
-from fog_aggregator.core.places.rows import RowPool, Rows
+from fog_aggregator.core.places.rows import EpochColumns, RowPool, Rows
 from fog_aggregator.core.places.succession import ReplicaRun, Succession
 from fog_aggregator.core.quarantine.orders import Order, Quarantine, Untold
 from fog_aggregator.core.quarantine.read_orders import ReadOrders
@@ -138,9 +138,9 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
 """The fields that need not be saved, and why."""
 
 FRESH: Final[dict[type, Callable[[], Any]]] = {
-    Node: lambda: Node((), 0, Epoch(0, 0)),
-    Branch: lambda: Branch((), 0, Epoch(0, 0)),
-    Epoch: lambda: Epoch(0, 0),
+    Node: lambda: Node((), 0, Epoch(0, 0, EpochColumns())),
+    Branch: lambda: Branch((), 0, Epoch(0, 0, EpochColumns())),
+    Epoch: lambda: Epoch(0, 0, EpochColumns()),
     Run: Run,
     Succession: Succession,
     ReplicaRun: lambda: ReplicaRun(Origin()),

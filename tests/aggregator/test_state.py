@@ -108,6 +108,19 @@ def test_a_final_is_counted_once_for_ever() -> None:
     assert jobs(fleet) == 3
 
 
+def test_nothing_is_read_of_an_epoch_that_was_closed() -> None:
+    """Its row may be another's: who goes on with it fails, and has no other writer's numbers."""
+    fleet = Fleet()
+    member = worker(fleet)
+    replay(fleet, said(member, 1))
+    epoch = epoch_of(fleet)
+    replay(fleet, [frame.data for frame in member.writer.finish(0.0, MAX_BYTES)])
+    replay(fleet, said(worker(fleet), 1))
+    for name in ("seq", "birth", "usual", "last_seen", "observed"):
+        with pytest.raises(IndexError):
+            getattr(epoch, name)
+
+
 def test_only_an_unbroken_run_of_parts_is_whole() -> None:
     """A part that is missing, or a delta in between, and the last part says nothing about what is absent."""
     fleet = Fleet()

@@ -73,7 +73,7 @@ class ForgottenEpochs:
 
     def keep(self, where: Path, epoch: Epoch, tables: Tables, expires: float) -> None:
         """Keep a copy of an epoch that is about to be closed."""
-        known = {name: getattr(epoch, name) for name in (*_SAVED, "usual")}
+        known = {name: getattr(epoch, name) for name in _SAVED}
         copy = restored(self._columns.rows.take(), epoch.id, self._columns, known)
         _copy(epoch, tables, copy, self.slots.tables, np.inf)
         self._epochs[where, epoch.id] = ForgottenEpoch(copy, expires)
@@ -145,7 +145,7 @@ class ForgottenEpochs:
         epoch = self._epochs.pop((where, number)).epoch
         for kind, places in epoch.maps.items():
             self.slots.tables[kind].release(places.items()[1])
-        self._columns.end(epoch.row)
+        epoch.let_go()
 
 
 def _copy(source: Epoch, tables: Tables, into: Epoch, others: Tables, created: float) -> None:

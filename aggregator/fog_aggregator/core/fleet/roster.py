@@ -138,7 +138,7 @@ class Roster:
         self._beside -= path_bytes(place.path) + info_bytes(place.info)
         self._composites.pop(place.path, None)
         self.out.pop(place.row, None)
-        self.rows.free_epoch(place.closed.row)
+        self.rows.free_epoch(place.closed.let_go())
         self.rows.free_place(place.row)
         self.news.add((place, False))
 
@@ -148,7 +148,7 @@ class Roster:
         place.withdraw_tickets()
         self._epochs -= 1
         place.closed_epochs += 1
-        self.rows.free_epoch(epoch.row)
+        self.rows.free_epoch(epoch.let_go())
         self.gapped.pop(epoch, None)
         self.askable.pop(epoch, None)
         place.elect(self.rows)

@@ -11,7 +11,7 @@ from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.families.words import Profile
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.places.rows import STALE_INTERVALS, EpochColumns
+from fog_aggregator.core.places.rows import NO_ROW, STALE_INTERVALS, EpochColumns
 from fog_aggregator.kernels.layout import BIRTH, LAST_SEEN, LAST_SEQ, OBSERVED, USUAL
 from fog_schema.frames import KEYFRAME, Frame
 
@@ -60,6 +60,7 @@ class EpochRow(SlotHolder):
     Attributes:
         id: its number, drawn by its writer.
         columns: where its row is.
+        row: which; `NO_ROW` once it was closed.
         birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
         usual: the same difference as its frames have it when nothing holds them up, seconds.
         last_seen: server's time of its last frame.
@@ -67,7 +68,7 @@ class EpochRow(SlotHolder):
     """
 
     id: int
-    columns: EpochColumns = field(default_factory=EpochColumns, repr=False)
+    columns: EpochColumns = field(repr=False)
 
     birth = Moved[float]("times", BIRTH)
     usual = Moved[float]("times", USUAL)
@@ -81,6 +82,12 @@ class EpochRow(SlotHolder):
     def withdraw(self) -> None:
         """Let no kernel move it as it was."""
         self.columns.withdraw(self.row)
+
+    def let_go(self) -> int:
+        """Give its row back, and return which it was: nothing in arrays is its own any more."""
+        row, self.row = self.row, NO_ROW
+        self.columns.end(row)
+        return row
 
     def see(self, timestamp: float, age_ms: int, interval: float, observed: float) -> bool:
         """Take note of when a frame came, and of the age that it tells; return whether it came late.

@@ -30,6 +30,8 @@ STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
 MOST_ROWS = 2**ROW_BITS
 """A checkpoint that names a row beyond is damaged."""
+NO_ROW = MOST_ROWS
+"""The row of an epoch that was closed: in no array, so that whoever goes on to read the epoch fails."""
 
 UNHEARD_SECONDS = 30 * 86_400.0
 """For so long a writer may have counted before its path was first heard: what it says beyond is cut (R12.52)."""
@@ -228,7 +230,6 @@ class Rows:
         """Take back the row of an epoch that has no slots any more."""
         self.epoch_place[row] = -1
         self.shows_gauges[row] = False
-        self.epochs.end(row)
 
     def free_place(self, row: int) -> None:
         """Take back the row of a place that is gone."""
