@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,7 @@ authorization { users: [
   { user: idle, password: right, permissions: { publish: ["nothing"], subscribe: ["_INBOX.>"] } }
   { user: reader, password: right, permissions: { publish: ["nothing"], subscribe: ["_INBOX.>", "fog.v1.metrics.>"] } }
   { user: asker, password: right, permissions: { publish: ["fog.v1.resync.>"], subscribe: ["_INBOX.>"] } }
+  { user: deaf, password: right, permissions: { publish: ["fog.v1.metrics.>"], subscribe: ["_INBOX.>"] } }
 ] }
 """
 CONNECTING = [
@@ -91,6 +93,16 @@ def test_a_swarm_without_the_right_says_so(server: NatsServer) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "fog swarm: nothing is stored: permissions violation for" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+async def test_a_swarm_that_hears_no_requests_says_so(server: NatsServer) -> None:
+    """Its frames are stored, but no keyframe comes that is asked for."""
+    await make_streams(server.url, user="admin", password="right")
+    arguments = ("--nodes", "3", "--interval", "0.5s", "--duration", "1.5s", "--no-check", "--json", "--path", "fog/0")
+    login = ("--nats", server.url, "--user", "deaf", "--password", "right")
+    done = await asyncio.to_thread(run, "swarm", *arguments, *login)
+    assert done.returncode == 0, done.stderr
+    assert 'permissions violation for subscription to "fog.v1.resync.fog.0"' in json.loads(done.stdout)["refused"]
 
 
 async def test_an_audit_that_may_not_look(server: NatsServer) -> None:

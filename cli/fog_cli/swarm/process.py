@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fog_bus.nats.inbox import REFUSED_SUBJECT
 from fog_cli.swarm.families import Families
 from fog_cli.swarm.plan import Plan
 from fog_cli.swarm.publishing import Publisher
@@ -62,6 +63,7 @@ class _Process:
         self._patience = END_SECONDS
         self._is_held = False
         self._publishers = [Publisher(plan.nats, self._writers.acknowledged) for _ in range(plan.connections)]
+        self._unheard: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Begin, live, end, and tell."""
@@ -70,6 +72,7 @@ class _Process:
         below = self._subjects.resync(self._plan.root)
         asked_at = dict.fromkeys([below, f"{below}.>", *self._subjects.asks(self._plan.root)[:-1]])
         await self._publishers[0].link.listen(asked_at, self._requested)  # which is for all
+        self._publishers[0].connection.on_error.append(self._refused)
         async with AsyncExitStack() as stack:
             for publisher in self._publishers:
                 await stack.enter_async_context(publisher.connection)
@@ -152,6 +155,11 @@ class _Process:
         for writer in self._asked(asked, request.epoch):
             writer.keyframe_due = True
 
+    def _refused(self, text: str) -> None:
+        """Note requests that may not be heard; what is refused of frames their publishers note."""
+        if (found := REFUSED_SUBJECT.search(text)) is not None and found[1] == "subscription":
+            self._unheard[text] += 1
+
     def _asked(self, path: Path, epoch: int) -> list[Writer]:
         if epoch:
             named = self._nodes.get(path)
@@ -164,6 +172,7 @@ class _Process:
         refused: Counter[str] = Counter()
         for publisher in self._publishers:
             refused.update(publisher.refused)
+        refused.update(self._unheard)
         return asdict(self._writers.tally) | {
             "pid": os.getpid(),
             "acked": sum(one.acked for one in self._publishers),
