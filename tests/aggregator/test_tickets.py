@@ -66,6 +66,19 @@ def test_a_delta_between_the_parts_of_a_keyframe_breaks_it() -> None:
     assert [asked.path for asked in by_kernels.ingest.wanted(NOW)] == [("fog", "0")]
 
 
+def test_kernels_tell_that_an_epoch_and_its_place_live() -> None:
+    """One that sends is not closed for its silence, nor has its path ended with another writer's last frame."""
+    arrived = [begin("0", 1), *deltas("0", 1, [2]), begin("0", 2), *final("0", 2, 2), *deltas("0", 1, [3])]
+    messages = messages_of(arrived, [0, 0, 60_000, 0, 0])
+    for one in (Reader(None), Reader(COMPILED)):
+        one.read(messages[:4])
+        place, rows = one.fleet.places["fog", "0"], one.fleet.parts.roster.rows
+        assert rows.ended[place.row]
+        one.fleet.observe(100.0, NOW + 60)
+        one.read(messages[4:])
+        assert (rows.ended[place.row], place.epochs[1].observed) == (False, 100.0)
+
+
 def test_who_must_send_a_keyframe_has_no_ticket() -> None:
     """After a stream was lost, after messages were left out, and when a path is read again after it was out."""
     fog_0 = ("fog", "0")
