@@ -50,15 +50,16 @@ def test_any_mixture_adds_up(amounts: list[float], read_every: int) -> None:
     assert (type(counter.get_value().value) is int) == all(amount % 1 == 0 for amount in amounts)
 
 
-def test_many_small_fractions_are_folded_by_the_writer(bare: TelemetryCollector) -> None:
+@pytest.mark.parametrize("amount", [2, 0.25])
+def test_many_amounts_are_flushed_by_the_writer(bare: TelemetryCollector, amount: float) -> None:
     """Without any reader the backlog stays bounded: the writer flushes it."""
     counter = bare.register_counter("jobs_total")
     for _ in range(1000):
-        counter.increment(0.25)
+        counter.increment(amount)
     [series] = bare.watch_series().series()
     assert isinstance(series, CounterSeries)
     assert len(series.pending) < FLUSH_AT
-    assert counter.get_value().value == 250.0
+    assert counter.get_value().value == 1000 * amount
 
 
 @pytest.mark.parametrize("amount", [-1, -0.001, float("-inf"), Decimal(-1)])
