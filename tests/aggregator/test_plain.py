@@ -20,7 +20,7 @@ from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.plain.deltas import PlainDeltas
-from fog_aggregator.core.plain.writers import blocks_of
+from fog_aggregator.core.plain.tickets import blocks_of
 from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.load import load

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.plain import deltas
 from fog_aggregator.core.plain.reading import MOST_FRAMES
-from fog_aggregator.core.plain.writers import ticket_of
+from fog_aggregator.core.plain.tickets import ticket_of
 from fog_aggregator.core.quarantine.orders import Order
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, SHARED, Frame
 from fog_schema.limits import MAX_AGE_MS

@@ -38,4 +38,5 @@ NOW, AUDIBLE, SETTLED_AT, PACE, OBSERVED_NOW, OUTAGE_PACES, SETTLING, STALE = ra
 """The fleet's time, see `FleetTime`, and the constants of its rules."""
 
 ROW_BITS: Final = 26
-"""A ticket ends with the row of its epoch."""
+ROW: Final = (1 << ROW_BITS) - 1
+"""The bits of a ticket that are the row of its epoch."""

@@ -30,6 +30,8 @@ STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
 MOST_ROWS = 2**ROW_BITS
 """A checkpoint that names a row beyond is damaged."""
+MOST_TICKETS: Final = 2 ** (63 - ROW_BITS) - 1
+"""After so many the first one comes again: at 10,000 a second that takes 159 days."""
 NO_ROW = MOST_ROWS
 """The row of an epoch that was closed: in no array, so that whoever goes on to read the epoch fails."""
 
@@ -64,7 +66,7 @@ class EpochColumns:
     """Hold as arrays what moves with each frame of an epoch, so that a kernel moves the epochs of many frames.
 
     A kernel may move an epoch while its ticket is valid: only plain deltas of its next numbers have come since it was
-    given out. Whatever else changes an epoch withdraws its ticket; no later one is like it, of this row or another.
+    given out. Whatever else changes an epoch withdraws its ticket; none of the next 137 billion is like it.
 
     Args:
         taken: rows that are in use.
@@ -121,7 +123,7 @@ class EpochColumns:
         first = self._make_room(row, len(blocks))
         end = first + len(blocks)
         self.blocks[first:end] = np.array(blocks, np.int64).reshape(-1, BLOCK)
-        self._tickets += 1
+        self._tickets = self._tickets % MOST_TICKETS + 1
         ticket = self._tickets << ROW_BITS | row
         self.integers[row, TICKET:] = ticket, flags, place, alone, first, end
         return ticket

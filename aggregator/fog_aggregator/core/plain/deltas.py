@@ -9,7 +9,6 @@ that is not plain ends a run: it is applied by `Fleet.apply`, after what came be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
@@ -19,14 +18,11 @@ from fog_aggregator.core.costs.slices import Run
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import LAID_OUT
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.core.plain.reading import MOST_FRAMES, Reading
-from fog_aggregator.core.plain.writers import ticket_of
-from fog_aggregator.kernels.layout import ALONE, FIRST_SECTION, INTERVAL, MOST_SECTIONS, NUMBER, TICKET, WIDTH
+from fog_aggregator.core.plain.tickets import ticket_of
+from fog_aggregator.kernels.layout import ALONE, FIRST_SECTION, INTERVAL, MOST_SECTIONS, NUMBER, ROW, TICKET, WIDTH
 from fog_aggregator.kernels.ports import Kernels
-
-ROW: Final = MOST_ROWS - 1
-"""The bits of a ticket that are the row of its epoch."""
 
 
 class PlainDeltas:

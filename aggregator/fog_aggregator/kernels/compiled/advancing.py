@@ -31,7 +31,7 @@ from fog_aggregator.kernels.layout import (
     OUTAGE_PACES,
     PACE,
     PLACE_ROW,
-    ROW_BITS,
+    ROW,
     SEQ,
     SETTLED_AT,
     SETTLING,
@@ -120,7 +120,7 @@ def advance(frames: Frames, epochs: Epochs, places: Places, clock: NDArray[np.fl
     integers, times, blocks = epochs
     begin = headers[0, FIRST_SECTION]
     for at in range(len(tickets)):
-        row = tickets[at] & ((1 << ROW_BITS) - 1)
+        row = tickets[at] & ROW
         header, epoch, values = headers[at], integers[row], np.int64(0)
         if tickets[at] == 0 or tickets[at] != epoch[TICKET]:
             return at
