@@ -64,6 +64,7 @@ OF_NATS = {
     "cli/fog_cli/actions/audit.py": "it listens to the server itself",
     "cli/fog_cli/actions/decode.py": "it listens to the server itself",
     "cli/fog_cli/swarm/plan.py": "how each process of a swarm connects",
+    "cli/fog_cli/swarm/process.py": "the server's words of requests that may not be heard",
     "cli/fog_cli/swarm/publishing.py": "many writers share a connection, which no port offers",
     "cli/fog_cli/demo/nodes.py": "the demo starts a nats-server",
     "cli/fog_cli/demo/light_nodes.py": "the demo starts a nats-server",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import math
 import socket
@@ -16,7 +17,7 @@ from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
 from fog_agent.sources.otlp import listener
-from fog_agent.sources.otlp.answers import MAX_BODY, RefusalError
+from fog_agent.sources.otlp.answers import MAX_BODY, Answer, RefusalError
 from fog_testing.waiting import wait_until
 from tests.sources.otlp.programs import Program, Receiver, receiving
 from tests.sources.otlp.requests import request, resource, total
@@ -192,6 +193,40 @@ def test_chunks_and_a_connection_that_is_used_again() -> None:
             connection.sendall(head + b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n")
             assert connection.recv(4_096).startswith(b"HTTP/1.1 200 ")
         assert node.value("hits_total") == 0
+
+
+class Sender:
+    """A connection at whose other end nobody is; the listener is stopped while it drains."""
+
+    def __init__(self, listener: listener.Listener) -> None:
+        self.listener = listener
+        self.stopped: asyncio.Task[None] | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send nothing."""
+
+    async def drain(self) -> None:
+        """Let the stop come after this, and before who waits for this."""
+        asyncio.get_running_loop().call_soon(self._stop)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+    def _stop(self) -> None:
+        self.stopped = asyncio.ensure_future(self.listener.stop())
+
+
+async def test_a_stop_ends_a_connection_that_has_just_been_answered() -> None:
+    """Its cancellation comes when what it waits for is done: `wait_for` of Python 3.11 takes that for none."""
+    reader = asyncio.StreamReader()
+    reader.feed_data(HEAD + b"Content-Length: 0\r\n\r\n")
+    listening = listener.Listener(lambda *_: Answer(200), lambda _: None)
+    sender: Any = Sender(listening)
+    connection = asyncio.ensure_future(listening.serve(reader, sender))
+    async with asyncio.timeout(30):
+        await asyncio.wait([connection])
+        assert sender.stopped is not None
+        await sender.stopped
 
 
 def test_slow_and_broken_senders_stop_nobody() -> None:

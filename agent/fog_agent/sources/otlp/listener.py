@@ -22,6 +22,8 @@ READ_SECONDS: Final = 10.0
 """A request may take so long to come."""
 IDLE_SECONDS: Final = 120.0
 """A connection without a request is kept so long, or until others need its place."""
+CANCEL_SECONDS: Final = 0.1
+"""A connection that has not ended by then is told again."""
 
 Take = Callable[[bytes, str], Answer]
 """Takes a body and its encoding; raises RefusalError."""
@@ -80,10 +82,10 @@ class Listener:
 
     async def stop(self) -> None:
         """End all connections."""
-        for task in list(self._connections):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._connections, return_exceptions=True)
+        while self._connections:  # more than once: Python 3.11's `wait_for` can lose a cancellation
+            for task in self._connections:
+                task.cancel()
+            await asyncio.wait(self._connections, timeout=CANCEL_SECONDS)
 
     async def _request(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; tell whether there may be another one."""
