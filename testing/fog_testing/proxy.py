@@ -241,7 +241,8 @@ class _Flow:
         """Wait, but no longer than these conditions last."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._change(), seconds)
+                async with asyncio.timeout(seconds):  # `wait_for` of Python 3.11 can lose a cancellation
+                    await self._change()
 
     async def _change(self) -> None:
         self._changed.clear()

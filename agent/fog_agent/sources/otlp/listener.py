@@ -22,8 +22,6 @@ READ_SECONDS: Final = 10.0
 """A request may take so long to come."""
 IDLE_SECONDS: Final = 120.0
 """A connection without a request is kept so long, or until others need its place."""
-CANCEL_SECONDS: Final = 0.1
-"""A connection that has not ended by then is told again."""
 
 Take = Callable[[bytes, str], Answer]
 """Takes a body and its encoding; raises RefusalError."""
@@ -56,7 +54,8 @@ class Listener:
             again = True
             while again:
                 self._idle[task] = None
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):  # `wait_for` of Python 3.11 can lose a cancellation
+                    head = await reader.readuntil(b"\r\n\r\n")
                 self._idle.pop(task, None)
                 again = await self._request(head, reader, writer)
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, ValueError):
@@ -82,10 +81,10 @@ class Listener:
 
     async def stop(self) -> None:
         """End all connections."""
-        while self._connections:  # more than once: Python 3.11's `wait_for` can lose a cancellation
-            for task in self._connections:
-                task.cancel()
-            await asyncio.wait(self._connections, timeout=CANCEL_SECONDS)
+        for task in list(self._connections):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _request(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; tell whether there may be another one."""
@@ -97,14 +96,16 @@ class Listener:
         again = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         try:
             check_head(method, target, headers)
-            answer = await asyncio.wait_for(self._body(reader, writer, headers), READ_SECONDS)
+            async with asyncio.timeout(READ_SECONDS):
+                answer = await self._body(reader, writer, headers)
         except RefusalError as refusal:
             self._refuse(refusal)
             kind = headers.get("content-type", "").partition(";")[0]
             answer = refused(refusal, speaks_protobuf=kind.strip().lower() == PROTOBUF)
             again = False  # its body was perhaps not read
         writer.write(_encoded(answer, again=again))
-        await asyncio.wait_for(writer.drain(), READ_SECONDS)
+        async with asyncio.timeout(READ_SECONDS):
+            await writer.drain()
         if not again:
             await self._drained(reader, writer)
         return again
@@ -154,7 +155,11 @@ class Listener:
             writer.write_eof()
         left = MAX_BODY
         with suppress(TimeoutError, OSError):
-            while left > 0 and (piece := await asyncio.wait_for(reader.read(65_536), 1.0)):
+            while left > 0:
+                async with asyncio.timeout(1.0):
+                    piece = await reader.read(65_536)
+                if not piece:
+                    break
                 left -= len(piece)
 
 

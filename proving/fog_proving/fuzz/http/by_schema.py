@@ -38,7 +38,8 @@ async def ask_by_schema(fog: Fog, folder: Path, seed: int, seconds: float) -> bo
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), seconds + MOST_SECONDS)
+        async with asyncio.timeout(seconds + MOST_SECONDS):
+            output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
