@@ -13,6 +13,7 @@ is printed as TOML. A configuration file that is called "rules" is written ./rul
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,6 +54,24 @@ def run(settings: Settings) -> int:
     if settings.files:
         raise UsageError(f"{settings.files[0]} is one too many: for rule files write fog check rules FILE ...")
     return _check_configuration(settings.file)
+
+
+def check_files(files: Sequence[str], check: Callable[[str], str], refusal: type[Exception]) -> int:
+    """Print what is said of each file, and on standard error why one cannot be used; 0 when all can, else 1.
+
+    Args:
+        files: The files.
+        check: Reads one, and returns what to say of it; raises `refusal`.
+        refusal: Says why a file cannot be used.
+    """
+    failed = False
+    for file in files:
+        try:
+            print(check(file))
+        except refusal as error:
+            failed = True
+            print(error, file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _check_configuration(file: str) -> int:

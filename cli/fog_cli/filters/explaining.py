@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from fog_agent.core.filters.rules import NAME, Decision, Filters
 from fog_agent.core.filters.watch import FilteredWatch
 from fog_agent.edge.filter_file import load_filters
 from fog_agent.sources.scraping.text import parse_sample
+from fog_cli.commands.check import check_files
 from fog_cli.errors import UsageError
 from fog_cli.terminal import show_labels
 from fog_cli.words.text import printable
@@ -116,16 +116,12 @@ def check_filters(files: tuple[str, ...]) -> int:
     """Say whether files of rules can be used; one alone is printed as TOML. 0 when they can, else 1."""
     if not files:
         raise UsageError("which files of filters? Write fog check filters FILE ...")
-    fine = True
-    for file in files:
-        try:
-            filters = load_filters(Path(file))
-        except FilterError as error:
-            print(error, file=sys.stderr)
-            fine = False
-        else:
-            print("\n".join(as_toml(filters)) if len(files) == 1 else f"{file}: fine")
-    return 0 if fine else 1
+
+    def say_of(file: str) -> str:
+        filters = load_filters(Path(file))
+        return "\n".join(as_toml(filters)) if len(files) == 1 else f"{file}: fine"
+
+    return check_files(files, say_of, FilterError)
 
 
 def as_toml(filters: Filters) -> Iterator[str]:

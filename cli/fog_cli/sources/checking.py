@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from fog_agent.sources.configuration import SourcesError, load_sources
+from fog_cli.commands.check import check_files
 from fog_cli.errors import UsageError
 
 
@@ -18,14 +18,9 @@ def check_sources(files: Sequence[str]) -> int:
     """
     if not files:
         raise UsageError("which files? fog check sources FILE ...")
-    failed = False
-    for file in files:
-        try:
-            found = load_sources(Path(file))
-        except SourcesError as error:
-            failed = True
-            print(error, file=sys.stderr)
-        else:
-            names = ", ".join(one.name for one in found)
-            print(f"{file}: fine: {names}" if names else f"{file}: fine: it has no sources")
-    return 1 if failed else 0
+    return check_files(files, _say_of, SourcesError)
+
+
+def _say_of(file: str) -> str:
+    names = ", ".join(one.name for one in load_sources(Path(file)))
+    return f"{file}: fine: {names}" if names else f"{file}: fine: it has no sources"
