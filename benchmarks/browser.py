@@ -1,8 +1,10 @@
 """Measure the operators' page in headless Chromium with a large fleet, beside its budgets.
 
-    python -m benchmarks.browser [--nodes 100000] [--json]
+    python -m benchmarks.browser [--nodes 100000] [--openings 5] [--json]
 
 A nats-server, an aggregator, and the load generator's frames. Times are of this machine while it does all of that.
+What it takes to open the overview is the median of several openings in one browser: each has a profile of its own, so
+that it keeps no file of another one, and a user's browser is running too.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import asyncio
 import json
 import os
 import re
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,10 +29,11 @@ from fog_testing.nats_server import NatsServer
 from tests.cli.aggregators import free_address
 from tests.cli.bus import make_streams
 from tests.cli.processes import fog
-from tests.page.browser import Tab, tab
+from tests.page.browser import Tab, browser, tab
 
 STUCK: Final = 180.0
 """Seconds in which no further node is heard before that is an error: a busy machine takes long, and goes on."""
+LONGEST: Final = "longest task after loading ms"
 BUDGETS: Final = {
     "HTML, CSS and JS kB gzip": 40,
     "requests to open": 8,
@@ -42,7 +46,7 @@ BUDGETS: Final = {
     "map by health ms": 4,
     "map by health p99 ms": 16,
     "search to its list ms": 50,
-    "longest task after loading ms": 50,
+    LONGEST: 50,
     "heap MB": 60,
     "heap after an hour MB": 60,
     "DOM elements after an hour": 1500,
@@ -201,9 +205,22 @@ async def opening(opened: Tab, url: str) -> dict[str, float]:
         "DOM elements": found["elements"],
         "overview complete ms": complete,
         "first problem after its answer ms": found["problem"],
-        "longest task after loading ms": found["task"],
+        LONGEST: found["task"],
         "heap MB": found["heap"],
     }
+
+
+async def openings(url: str, times: int) -> dict[str, float]:
+    """Open the overview several times; the median of each figure, the longest task of all, and all faults."""
+    found: list[dict[str, float]] = []
+    faults = 0
+    for _ in range(times):
+        async with tab("about:blank") as opened:
+            found.append(await opening(opened, url))
+            faults += len(opened.said)
+    figures = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    figures[LONGEST] = max(one[LONGEST] for one in found)
+    return figures | {"faults": faults}
 
 
 async def searching(opened: Tab) -> float:
@@ -243,21 +260,29 @@ async def aging(url: str, status: dict[str, Any], nodes: int, minutes: int) -> d
     return {"heap after an hour MB": heap["usedSize"] / 1e6, "DOM elements after an hour": elements, "late": faults}
 
 
-async def measure(address: str, nodes: int, minutes: int) -> dict[str, float]:
+async def measure(address: str, options: argparse.Namespace) -> dict[str, float]:
     """Return all figures."""
+    await all_heard(address, options.nodes)
+    async with browser():
+        return await figures_of(address, options)
+
+
+async def figures_of(address: str, options: argparse.Namespace) -> dict[str, float]:
+    """Return what the page takes with a fleet that is there."""
     url = f"http://{address}"
-    await all_heard(address, nodes)
     columns = await asyncio.to_thread(Api(address).json, "/api/tree", {"format": "columns"})
     last = (await asyncio.to_thread(Api(address).json, "/api/nodes", {"sort": "path", "limit": 1, "q": "9*9"}))["nodes"]
-    async with tab("about:blank") as opened:
-        figures = await opening(opened, url)
+    figures = await openings(url, options.openings)
+    async with tab(url) as opened:
+        await opened.shows(f"{options.nodes + 1:,} nodes", ".legend")
         figures["search to its list ms"] = await searching(opened)
         await opened.page.goto(f"{url}/#/?view=nodes&state=all&q={last[0]['path']}")
         row = opened.page.locator("table a.path", has_text=last[0]["path"].rpartition("/")[2])
         await row.first.wait_for(timeout=30_000)
         figures["a row far down found"] = min(1, await row.count())
-        figures["faults"] = len(opened.said)
-    aged = await aging(url, await asyncio.to_thread(Api(address).json, "/api/status"), nodes, minutes)
+        figures["faults"] += len(opened.said)
+    status = await asyncio.to_thread(Api(address).json, "/api/status")
+    aged = await aging(url, status, options.nodes, options.minutes)
     figures["faults"] += aged.pop("late")
     figures |= aged
     async with tab(f"{url}/modules.html#/?view=metrics") as opened:
@@ -272,10 +297,11 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--interval", default="60s", help="how often each node sends: so long it takes to hear all")
     parser.add_argument("--minutes", type=int, default=60, help="of the hour that a tab is left open for")
+    parser.add_argument("--openings", type=int, default=5, help="how often the overview is opened")
     parser.add_argument("--json", action="store_true", help="print an object in place of the table")
     options = parser.parse_args()
     with fleet(options.nodes, options.interval) as address:
-        figures = asyncio.run(measure(address, options.nodes, options.minutes))
+        figures = asyncio.run(measure(address, options))
     if options.json:
         faults = figures.pop("faults")
         print(json.dumps({"figures": figures, "budgets": BUDGETS, "faults": faults}))

@@ -34,6 +34,8 @@ def test_a_fleet_of_the_load_generator() -> None:
         "2s",
         "--minutes",
         "1",
+        "--openings",
+        "1",
         "--json",
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)

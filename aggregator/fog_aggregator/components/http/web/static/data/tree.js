@@ -126,7 +126,7 @@ export class Tree {
 
   /** Sums over the places before each one, by state: what lies in a range of a level takes two look-ups. */
   _sum() {
-    const { counts, nodes, sums, size } = this;
+    const { counts, sums, size } = this;
     let [live, departed, quarantined, stale, missing, unread] = [0, 0, 0, 0, 0, 0];
     let moved = 0; // bits in which the sum of any place is another one: quicker than a condition
     for (let place = 0, at = 0; place < size; place += 1) {
@@ -137,7 +137,6 @@ export class Tree {
       quarantined += counts[at + QUARANTINED];
       unread += counts[at + UNREAD];
       const bad = departed + quarantined + stale + missing + unread;
-      const before = sums[at + ALL];
       at += PLACE_WIDE;
       sums[at] = departed;
       sums[at + 1] = quarantined;
@@ -147,7 +146,6 @@ export class Tree {
       sums[at + ALL_BAD] = bad;
       moved |= sums[at + ALL] ^ (live + bad);
       sums[at + ALL] = live + bad;
-      nodes[place] = live + bad - before;
     }
     if (moved || this.total < 0) this._place();
   }
@@ -157,8 +155,9 @@ export class Tree {
     return this.sums[next * PLACE_WIDE + number] - this.sums[first * PLACE_WIDE + number];
   }
 
-  /** Where each place begins on the map, and how wide it is: children fill their place, each by its nodes. */
+  /** How many nodes each place has, where it begins on the map, and how wide it is: children fill their place, each by its nodes. */
   _place() {
+    for (let place = 0; place < this.size; place += 1) this.nodes[place] = this.between(place, place + 1, ALL);
     this.total = this._fill(0, this.levels[0] ?? 0, 0, 1);
     for (let place = 0; place < this.size; place += 1) {
       if (!this.children[place]) continue;
