@@ -3,8 +3,8 @@
     python -m benchmarks.browser [--nodes 100000] [--openings 5] [--json]
 
 A nats-server, an aggregator, and the load generator's frames. Times are of this machine while it does all of that.
-What it takes to open the overview is the median of several openings in one browser: each has a profile of its own, so
-that it keeps no file of another one, and a user's browser is running too.
+The overview is opened several times in one browser that runs, as a user's does. Each time it has a profile of its own,
+so that it keeps no file of the time before. Figures of an opening are medians.
 """
 
 from __future__ import annotations

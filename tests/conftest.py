@@ -1,6 +1,5 @@
 """Share a set-up. Fixtures (`fog_nats`, …) come from the package's own pytest plugin, as a user's would."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 
+from fog_cli.later import lasting
 from tests.workers import ByFileAndHouse
 
 # In the background of a shell and under nohup these are ignored, and every child of a test would inherit that.
@@ -44,12 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Keep the tests from Python's collector of garbage: they stay, and are much of all that it would look at."""
-    gc.disable()
-    try:
+    with lasting():
         return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

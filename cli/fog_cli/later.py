@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -25,16 +26,22 @@ def later(place: str) -> Callable[..., int]:
 
 
 def imported(name: str) -> ModuleType:
-    """Import a module. The objects that it makes stay: to look for garbage in them would take a quarter of the time.
-
-    Python's collector looks at them neither while they become many nor later, as when the process ends.
-    """
+    """Import a module. To look for garbage in what it makes would take a quarter of the time."""
     if name in sys.modules:
         return sys.modules[name]
+    with lasting():
+        return importlib.import_module(name)
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """Keep what is made inside from Python's collector of garbage, for ever.
+
+    It looks at these objects neither while they become many nor later, as when the process ends.
+    """
     gc.disable()
     try:
-        module = importlib.import_module(name)
-        gc.freeze()
+        yield
     finally:
+        gc.freeze()
         gc.enable()
-    return module

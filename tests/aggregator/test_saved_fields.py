@@ -36,7 +36,7 @@ from fog_aggregator.core.kinds.gauge_summary import SummaryTable
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.places.branch import Branch
-from fog_aggregator.core.places.epoch import Epoch, Moved, Run
+from fog_aggregator.core.places.epoch import Epoch, KeyframeRun, Moved
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.places.node import Node
@@ -50,8 +50,8 @@ from fog_schema.frames import COUNTER
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
-    Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, ExponentialTable, SummaryTable,
-    IdMap, Catalog,
+    Parts, Roster, Rows, RowPool, Node, Branch, Epoch, KeyframeRun, Slots, Table, BucketTable, ExponentialTable,
+    SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
     Succession, ReplicaRun, Origin,
     Seen, FleetEvent, Ratchet, Quarantine, Order, ReadOrders, FamilyWords, Clashes, LearnedNodes,
@@ -74,7 +74,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Catalog", "_opened"): "remembers definitions that were opened",
     ("Catalog", "_full_at"): "what the last definitions might add",
     ("Parts", "budget"): "counts what the other parts hold",
-    ("Run", "profile"): "without the words of its first parts a keyframe adds words and takes none away",
+    ("KeyframeRun", "profile"): "without the words of its first parts a keyframe adds words and takes none away",
     ("FamilyWords", "_sole"): "is told to the catalog, which has it",
     ("FamilyWords", "version"): "counts changes since the program began",
     ("FamilyWords", "_joined"): "remembers what the profiles say",
@@ -141,7 +141,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Node: lambda: Node((), 0, Epoch(0, 0, EpochColumns())),
     Branch: lambda: Branch((), 0, Epoch(0, 0, EpochColumns())),
     Epoch: lambda: Epoch(0, 0, EpochColumns()),
-    Run: Run,
+    KeyframeRun: KeyframeRun,
     Succession: Succession,
     ReplicaRun: lambda: ReplicaRun(Origin()),
     Origin: Origin,

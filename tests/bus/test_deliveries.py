@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.errors import ProtocolError
 
-from fog_bus.nats.arrivals import Arrivals, Deliveries, Run
+from fog_bus.nats.arrivals import Arrivals, Deliveries, DeliveryRun
 from fog_bus.nats.client import Client
 from fog_bus.nats.consumer import PullConsumer
 from fog_bus.ports import Message
@@ -83,7 +83,7 @@ class Connection:
         """All that has arrived, each alone."""
         found: list[Any] = []
         for one in self.arrivals.messages:
-            if isinstance(one, Run):
+            if isinstance(one, DeliveryRun):
                 for each, number in zip(one.messages, one.consumer_seqs, strict=True):
                     reply = BEGINNING + b"%d.%d.%d.3" % (each.seq, number, each.timestamp_ns)
                     found.append((each.subject, reply, each.data, None))
@@ -159,7 +159,7 @@ def test_a_run_ends_before_what_is_not_complete() -> None:
         at, run = deliveries.read(whole[:cut], 0)
         assert (at, run) == (
             len(delivery(1)),
-            Run([Message(SUBJECTS[0].decode(), b"x", 101, 1795415689000000001)], [1], 3),
+            DeliveryRun([Message(SUBJECTS[0].decode(), b"x", 101, 1795415689000000001)], [1], 3),
         )
     assert deliveries.read(whole, 0)[0] == len(whole)
     assert deliveries.read(OTHERS[0], 0) == (0, None)

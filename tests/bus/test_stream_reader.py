@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fog_bus.nats.api import JetStream
-from fog_bus.nats.arrivals import Arrivals, Arrived, Run
+from fog_bus.nats.arrivals import Arrivals, Arrived, DeliveryRun
 from fog_bus.nats.consumer import PullConsumer
 from fog_bus.nats.link import Link
 from fog_bus.ports import Message
@@ -365,12 +365,13 @@ async def test_a_delivery_that_gets_lost(fog_nats: NatsServer, monkeypatch: pyte
     put = Arrivals.put
     losses = 0
 
-    def lose_one(self: Arrivals, arrived: Arrived | Run) -> None:
+    def lose_one(self: Arrivals, arrived: Arrived | DeliveryRun) -> None:
         nonlocal losses
-        if not losses and isinstance(arrived, Run):
+        if not losses and isinstance(arrived, DeliveryRun):
             stays = [at for at, message in enumerate(arrived.messages) if message.data != b"%d" % lost]
             losses += len(stays) < len(arrived.messages)
-            arrived = Run([arrived.messages[at] for at in stays], [arrived.consumer_seqs[at] for at in stays], 0)
+            kept = ([arrived.messages[at] for at in stays], [arrived.consumer_seqs[at] for at in stays])
+            arrived = DeliveryRun(*kept, 0)
         put(self, arrived)
 
     monkeypatch.setattr(Arrivals, "put", lose_one)

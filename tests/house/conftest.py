@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 
 import pytest
+
+from fog_cli.later import lasting
 
 
 @pytest.fixture(scope="package", autouse=True)
 def trees_stay() -> Iterator[None]:
     """Keep the trees from Python's collector of garbage, which would look at them for half of the time."""
-    gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
+    with lasting():
+        yield

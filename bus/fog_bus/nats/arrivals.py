@@ -15,7 +15,7 @@ Arrived: TypeAlias = tuple[str, bytes, bytes, dict[str, str] | None]
 """A message as it arrived: subject, reply, data, and headers if it has any."""
 
 
-class Run(NamedTuple):
+class DeliveryRun(NamedTuple):
     """Deliveries that came one after the other."""
 
     messages: list[Message]
@@ -40,7 +40,7 @@ class Deliveries:
         head = rb"MSG ([^ \r\n]+) %b %b%b (\d{1,10})\r\n"
         self._match = re.compile(head % (re.escape(sid), re.escape(beginning), _NUMBERS)).match
 
-    def read(self, buffer: bytes, at: int) -> tuple[int, Run | None]:
+    def read(self, buffer: bytes, at: int) -> tuple[int, DeliveryRun | None]:
         """Read the deliveries at a place up to the first that is not complete, or that looks otherwise.
 
         Returns:
@@ -60,7 +60,7 @@ class Deliveries:
         subjects, seqs, consumer_seqs, stamps, pending, _ = zip(*facts, strict=True)
         texts = b" ".join(subjects).decode(errors="replace").split(" ")
         messages = map(Message._make, zip(texts, datas, map(int, seqs), map(int, stamps), strict=True))
-        return at, Run(list(messages), list(map(int, consumer_seqs)), int(pending[-1]))
+        return at, DeliveryRun(list(messages), list(map(int, consumer_seqs)), int(pending[-1]))
 
 
 class Arrivals:
@@ -76,7 +76,7 @@ class Arrivals:
     """
 
     def __init__(self, beginning: bytes, wake: Callable[[], None]) -> None:
-        self.messages: list[Arrived | Run] = []
+        self.messages: list[Arrived | DeliveryRun] = []
         self.deliveries: Deliveries | None = None
         self._beginning = beginning
         self._wake = wake
@@ -85,7 +85,7 @@ class Arrivals:
         """Take note of the subscription's number in its connection."""
         self.deliveries = Deliveries(sid, self._beginning) if self._beginning else None
 
-    def put(self, message: Arrived | Run) -> None:
+    def put(self, message: Arrived | DeliveryRun) -> None:
         """Take a message, or a run of them, and wake whoever reads them."""
         self.messages.append(message)
         self._wake()

@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.arrivals import Arrivals, Arrived, Run
+from fog_bus.nats.arrivals import Arrivals, Arrived, DeliveryRun
 from fog_bus.nats.connection import Client
 from fog_bus.ports import LogError, Message
 
@@ -230,7 +230,7 @@ class PullConsumer:
         if self._jetstream.link.connection.client is not self._client:
             self._end = LogError("disconnected")
 
-    def _sort(self, arrived: list[Arrived | Run]) -> list[Message]:
+    def _sort(self, arrived: list[Arrived | DeliveryRun]) -> list[Message]:
         """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
         Only what the server delivers from a stream has a reply subject of `$JS.ACK` with this consumer's name; headers
@@ -239,20 +239,20 @@ class PullConsumer:
         """
         messages: list[Message] = []
         for one in arrived:
-            if isinstance(one, Run):
+            if isinstance(one, DeliveryRun):
                 self._take(one, messages)
             elif one[1]:
                 if (delivery := self._delivery(one[1])) is not None:
                     seq, consumer_seq, timestamp_ns, pending = delivery
                     message = Message(one[0], one[2], seq, timestamp_ns)
-                    self._take(Run([message], [consumer_seq], pending), messages)
+                    self._take(DeliveryRun([message], [consumer_seq], pending), messages)
             elif one[3]:
                 self._end = self._status(one[3])
             if self._end is not None:
                 break
         return messages
 
-    def _take(self, run: Run, messages: list[Message]) -> None:
+    def _take(self, run: DeliveryRun, messages: list[Message]) -> None:
         """Take the messages of a run that follow on those that were received, up to the first that is missing."""
         expected, count = self._received + 1, len(run.messages)
         if run.consumer_seqs != list(range(expected, expected + count)):

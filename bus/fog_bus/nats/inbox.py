@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
-from fog_bus.nats.arrivals import Arrivals, Run
+from fog_bus.nats.arrivals import Arrivals, DeliveryRun
 from fog_bus.nats.client import Client
 from fog_bus.ports import Outcome, Publish, Refusal
 
@@ -152,7 +152,7 @@ class Inbox:
         """Settle at once what has arrived, without nats-py's queue and task."""
         messages, arrivals.messages = arrivals.messages, []
         for one in messages:
-            if not isinstance(one, Run):  # which are a consumer's
+            if not isinstance(one, DeliveryRun):  # which are a consumer's
                 subject, _, data, headers = one
                 self._answered(subject, data, headers)
 

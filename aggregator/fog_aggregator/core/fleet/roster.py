@@ -13,7 +13,7 @@ from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.news import News
 from fog_aggregator.core.places.branch import Branch
-from fog_aggregator.core.places.epoch import Epoch, Run, restored
+from fog_aggregator.core.places.epoch import Epoch, KeyframeRun, restored
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
@@ -363,7 +363,7 @@ class Roster:
             epoch = self._known(where).epochs.get(number)
             if epoch is None:
                 raise DamagedError(f"runs has the epoch {number}, which is not at {where}")
-            epoch.run = Run(next_part, ids, None)
+            epoch.run = KeyframeRun(next_part, ids, None)
 
     def _known(self, where: Path) -> Place:
         place = self._places.get(where)

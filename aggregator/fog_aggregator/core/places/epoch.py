@@ -19,7 +19,7 @@ N = TypeVar("N", int, float)
 
 
 @dataclass(slots=True)
-class Run:
+class KeyframeRun:
     """Parts of a keyframe that came without a break.
 
     Attributes:
@@ -133,7 +133,7 @@ class Epoch(EpochRow):
     shared: bool = False
     gapped: bool = True
     returning: bool = False
-    run: Run | None = None
+    run: KeyframeRun | None = None
     gaps: int = 0
     keyframes: int = 0
 
@@ -153,7 +153,7 @@ class Epoch(EpochRow):
         if outcome.missing or frame.kind != KEYFRAME or (self.run and self.run.next_part != frame.part):
             self.run = None
         if frame.kind == KEYFRAME and frame.part == 0:
-            self.run = Run()
+            self.run = KeyframeRun()
         self.seq = frame.seq
 
 

@@ -25,7 +25,7 @@ from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.fractional_counter import FractionalCounter
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCounter
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.epoch import Epoch, KeyframeRun
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place, close
 from fog_aggregator.core.places.rows import Rows
@@ -161,7 +161,7 @@ def broken_run() -> list[Patch]:
         run = self.run
         original(self, frame, outcome)
         if frame.kind == KEYFRAME and self.run is None:
-            self.run = run or Run()
+            self.run = run or KeyframeRun()
             self.run.next_part = frame.part
 
     return [around(Epoch, "number", number)]
