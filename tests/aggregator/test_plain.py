@@ -284,12 +284,13 @@ def test_strangers_and_garbage_end_no_run() -> None:
     assert by_kernels.counts["applied"] == 4
 
 
-def test_a_fault_of_ours_spoils_no_other_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["read", "settle"])
+def test_a_fault_of_ours_spoils_no_other_run(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows what of the run was merged: keyframes of its paths are wanted, and the next run is right."""
     reader = Reader(COMPILED)
     reader.read(messages_of([begin("0", 1), begin("1", 2)]))
     with monkeypatch.context() as broken:
-        broken.setattr(PlainDeltas, "settle", lambda _: 1 / 0)
+        broken.setattr(PlainDeltas, part, lambda *_: 1 / 0)
         reader.read(messages_of(deltas("0", 1, [2, 3])))
     assert (reader.counts["refused internal"], reader.said) == (1, ["internal"])
     assert [asked.path for asked in reader.ingest.wanted(NOW)] == [("fog", "0")]

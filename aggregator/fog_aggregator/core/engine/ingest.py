@@ -168,9 +168,8 @@ class Ingest:
         goes_on = True
         while goes_on and (run := portion.ahead(MOST_FRAMES)).messages:
             at, senders = 0, self._senders(run)
-            plain.read(run, senders)
             while goes_on and at < len(senders):
-                after = self._together(plain, senders, at, tally, now)
+                after = self._together(plain, run, senders, at, tally, now)
                 if after == at:
                     self._apply(self._read([run.messages[at]]), self._fleet.apply, tally, now)
                     plain.look_again(at)
@@ -179,10 +178,12 @@ class Ingest:
         self._counts.frames_applied(tally)
 
     def _together(
-        self, plain: PlainDeltas, senders: Sequence[Account | None], at: int, tally: Counter[str], now: float
+        self, plain: PlainDeltas, run: Run, senders: Sequence[Account | None], at: int, tally: Counter[str], now: float
     ) -> int:
-        """Apply the plain deltas from a place on; return the place of the first that is not plain."""
+        """Apply the plain deltas of a run from a place on; return the place of the first that is not plain."""
         try:
+            if not at:
+                plain.read(run, senders)
             after = plain.apply(at, now)
             if after > at:
                 tally.update(plain.settle())
