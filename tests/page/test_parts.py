@@ -290,14 +290,15 @@ async def test_queries_name_level_and_path_together(page: Tab) -> None:
     """Of a place, its children, its siblings, and a node: a path alone would find nodes' own values in other levels."""
     assert await made(
         page,
-        """const { atPlace, bandOf, below, expression, ofNode } = await import('./data/queries.js');
+        """const { atPlace, bandOf, below, expression, ofNode, windowOf } = await import('./data/queries.js');
         const counter = { name: 'orders_total', type: 'counter' };
         return [
-            expression(counter, atPlace('fog/ams/r04')),
+            expression(counter, atPlace('fog/ams/r04'), { window: '1m' }),
             expression(counter, below('fog/ams/r04'), { window: '5m', by: 'fog_path' }),
-            bandOf(counter, 'fog/ams/r04', 0.1),
-            expression(counter, below('')),
-            expression(counter, ofNode('fog/ams'), { node: true }),
+            bandOf(counter, 'fog/ams/r04', 0.1, '1m'),
+            expression(counter, below(''), { window: '1m' }),
+            expression(counter, ofNode('fog/ams'), { window: '1m', node: true }),
+            [windowOf(60, undefined), windowOf(300, 60), windowOf(60, 250), windowOf(300, 1210)].join(),
         ];""",
     ) == [
         'sum (rate(orders_total{fog_level="2",fog_path="fog/ams/r04"}[1m]))',
@@ -305,6 +306,7 @@ async def test_queries_name_level_and_path_together(page: Tab) -> None:
         'quantile(0.1, sum by (fog_path) (rate(orders_total{fog_level="2",fog_path=~"fog/ams/[^/]+"}[1m])))',
         'sum (rate(orders_total{fog_level="0"}[1m]))',
         'sum (rate(orders_total{fog_node="fog/ams"}[1m]))',
+        "1m,5m,250s,1210s",
     ]
 
 

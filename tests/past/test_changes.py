@@ -73,3 +73,30 @@ async def test_a_quantile_is_told_by_what_lies_beyond_its_old_value(fog_nats: Na
         assert quantile["now"] > 2.0 > quantile["before"]
         assert [one["path"] for one in quantile["way"]][-1:] == ["fog/3"]
         assert (answer["compared"], answer["names"]) == (1, ["wait"])
+
+
+async def test_rates_are_taken_over_as_long_as_nodes_are_silent(fog_nats: NatsServer) -> None:
+    """Of a place over four frames of its most seldom one; many places are compared over what half of them need."""
+    async with asked(fog_nats, history_step=STEP) as fog:
+        for path, interval in (("fog/0/0", 0.1), ("fog/0/1", 120.0), ("fog/1/0", 0.1)):
+            (await fog.node(path, interval)).register_counter("orders_total").increment()
+        await fog.settle()
+
+        async def rows(place: str) -> Any:
+            """Ask until the counter is at both moments: a rate needs two steps of it."""
+            answer = (await fog.get("/api/changes", path=place, window=STEP))[1]
+            return answer if answer["changes"] else None
+
+        seldom, often = await eventually(lambda: rows("fog/0")), await eventually(lambda: rows("fog/1"))
+        assert (seldom["least_window"], often["least_window"]) == (481, 60)
+        assert seldom["changes"][0]["query"] == "sum(rate(orders_total[481s]))"
+        assert often["changes"][0]["query"] == "sum(rate(orders_total[5m]))"
+        for question, path, least in (("likeness", "fog/0/1", 481), ("likeness", "fog/1", 60), ("unlike", "fog", 481)):
+            assert (await fog.get(f"/api/{question}", path=path))[1]["least_window"] == least, (question, path)
+        for path, window in (
+            ("fog", "[5m]"),
+            ("fog/0/1", "[481s]"),
+        ):  # one of three does not make others' rates be older
+            status, layer = await fog.get("/api/tree", format="columns", metric="orders_total", path=path)
+            assert status == 200, layer
+            assert window in layer["query"]

@@ -74,6 +74,15 @@ class Inventory:
         """Return how many nodes at and under a path are missing, or not read, and where."""
         return self._absent(Selection(under), life)
 
+    def interval(self, under: Path, share: float = 1.0) -> float:
+        """Return the seconds within which a share of the live nodes at and under a path send a frame; 0 without any."""
+        tree = self._planner.tree
+        span = tree.span(under)
+        rows = tree.rows[span.start : span.stop]
+        _, intervals = self._fleet.words()
+        live = intervals[rows[self._lives[rows] == Life.LIVE]]
+        return float(np.quantile(live, share, method="higher")) if live.size else 0.0
+
     def info_of(self, key: str, paths: Sequence[Path]) -> list[str]:
         """Return what the nodes at some paths tell for a key; the empty text where nothing is known."""
         places = self._fleet.places

@@ -77,17 +77,20 @@ def families(answer: Mapping[str, Any]) -> tuple[Metric, ...]:
 def _place(api: Api, state: State, now: float, *, again: bool) -> Iterator[Question]:
     path = state.where.path
     yield Question("tree", lambda: api.json("/api/tree", {"path": path, "depth": 1}), _set("tree"))
-    if not state.is_node and not again:  # it says which metrics are there
+    if not state.is_node and not again:  # it says which metrics are there, and over how long rates are taken
         yield Question("changes", lambda: api.json("/api/changes", {"path": path, "window": "1h"}), _set("changes"))
     metric = state.metric()
     if state.is_node:
         yield Question("node", lambda: _node(api, path), _set_own("node"))
         yield Question("series", lambda: series(api.json("/api/snapshot", {"node": path})), _set_own("series"))
+        metric = state.metric()  # one that it has
+        if not again:
+            yield Question("like", lambda: api.json("/api/likeness", {"path": path, "limit": 1}), _set_own("like"))
         if state.chosen.why and metric is not None:
             asked = {"path": path, "name": metric.name}
             yield Question("why", lambda: api.json("/api/explain", asked), _set_own("why"))
     elif metric is not None:
-        query = expression(metric, below(path), window="5m", by="fog_path")
+        query = expression(metric, below(path), window=state.window, by="fog_path")
         yield Question("values", lambda: _values(api, query, state.where.until), _set("values"))
     if metric is not None:
         yield Question("chart", lambda: _chart(api, state, metric, now), _set("chart"))
@@ -104,7 +107,7 @@ def _past(api: Api, state: State, now: float) -> Iterator[Question]:
     metric = state.metric()
     begin, end = state.where.times(now)
     if metric is not None and not state.is_node and len(children_of(state)) <= MOST_CHILDREN:
-        query = expression(metric, below(state.where.path), window="5m", by="fog_path")
+        query = expression(metric, below(state.where.path), window=state.window, by="fog_path")
         yield Question(
             "sparks", lambda: _ranges(api, query, begin, end), lambda answers, new: answers.sparks.update(new)
         )
@@ -176,11 +179,11 @@ def found(api: Api, path: str, text: str) -> list[str]:
 def _chart(api: Api, state: State, metric: Metric, now: float) -> Chart:
     path = state.where.path
     begin, end = state.where.times(now)
-    query = expression(metric, of_node(path) if state.is_node else at(path), window="5m")
+    query = expression(metric, of_node(path) if state.is_node else at(path), window=state.window)
     values = next(iter(_ranges(api, query, begin, end).values()), ())
     sides = None
     if parent_of(path):
-        bands = (band(metric, path, quantile, window="5m") for quantile in (0.1, 0.9))
+        bands = (band(metric, path, quantile, window=state.window) for quantile in (0.1, 0.9))
         low, high = (_values(api, one, state.where.until).get("", math.nan) for one in bands)
         sides = (low, high)
     return Chart(metric, values, sides, begin, end)

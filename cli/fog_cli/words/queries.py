@@ -46,7 +46,7 @@ def of_node(path: str) -> str:
     return f"fog_node={as_string(path)}"
 
 
-def expression(metric: Metric, where: str, *, window: str = "1m", by: str = "") -> str:
+def expression(metric: Metric, where: str, *, window: str = "5m", by: str = "") -> str:
     """Return the expression of a metric at places: a rate, the 99th percentile, or an average."""
     name, braces = metric.name, f"{{{where}}}" if where else "{}"
     by_label = f"sum by ({by})" if by else "sum"
@@ -60,11 +60,11 @@ def expression(metric: Metric, where: str, *, window: str = "1m", by: str = "") 
     return f"{f'avg by ({by})' if by else 'avg'} ({name}{{{labels}}})"
 
 
-def band(metric: Metric, path: str, quantile: float, *, window: str = "1m") -> str:
+def band(metric: Metric, path: str, quantile: float, *, window: str) -> str:
     """Return a quantile over the siblings of a place."""
     return f"quantile({quantile}, {expression(metric, beside(path), window=window, by='fog_path')})"
 
 
-def copied(metric: Metric, where: str) -> str:
-    """Return the query that a reader copies: the chart's own, with a window that any scrape fills."""
-    return expression(metric, where, window="5m")
+def window_of(least: float) -> str:
+    """Return the window of rates: five minutes, or as many seconds as they must be taken over (`least_window`)."""
+    return f"{least:.0f}s" if least > 300 else "5m"

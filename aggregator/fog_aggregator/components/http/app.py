@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from fog_aggregator.components.below.asking import BranchQuestions
+from fog_aggregator.components.history.options import HistoryOptions
 from fog_aggregator.components.http.access.exposure import NOT_EXPOSED, Exposure
 from fog_aggregator.components.http.access.guard import LOGINS, guard
 from fog_aggregator.components.http.below.passing import BELOW, say_missing
@@ -82,7 +83,8 @@ def _add_parts(
 ) -> None:
     """Let an application know those parts that it has."""
     if api is not None:
-        app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries)
+        step = past.past.step if past is not None else HistoryOptions.history_step
+        app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries, step)
     if past is not None:
         app[PAST] = past
     if below is not None:

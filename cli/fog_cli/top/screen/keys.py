@@ -12,7 +12,7 @@ from fog_cli.top.screen.children import SORTS
 from fog_cli.top.screen.listing import Item, Listing
 from fog_cli.top.screen.state import SPANS, VIEWS, Chosen, State
 from fog_cli.words.paths import parent_of
-from fog_cli.words.queries import at, copied, of_node
+from fog_cli.words.queries import at, expression, of_node
 
 SHEET: Final = (
     ("/", "search places, nodes, problems, metrics"),
@@ -243,7 +243,7 @@ def _copy_query(state: State, shown: Listing) -> Effects:
         return _copy(state, state.problem.query)
     metric = state.metric()
     where = of_node(state.where.path) if state.is_node else at(state.where.path)
-    return _copy(state, copied(metric, where) if metric is not None else "")
+    return _copy(state, expression(metric, where, window=state.window) if metric is not None else "")
 
 
 def _copy_link(state: State, shown: Listing) -> Effects:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fog_cli.words.coverage import Nodes
 from fog_cli.words.problems import Problem, Problems
-from fog_cli.words.queries import Metric
+from fog_cli.words.queries import Metric, window_of
 from fog_cli.words.verdict import Doubt
 
 VIEWS: Final = {"o": "overview", "n": "nodes", "a": "alerts", "e": "events", "m": "metrics"}
@@ -101,11 +101,13 @@ class OwnAnswers:
         node: All that is known of it, as /api/nodes has it.
         series: Its series.
         why: The answer of /api/explain about one of its metrics.
+        like: The answer of /api/likeness, for the window of its rates.
     """
 
     node: Answer | None = None
     series: Sequence[Series] = ()
     why: Answer | None = None
+    like: Answer = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -227,9 +229,15 @@ class State:
             error=self.answers.errors.get("alerts", ""),
         )
 
+    @property
+    def window(self) -> str:
+        """The window of rates at the place."""
+        answer = self.answers.own.like if self.is_node else self.answers.changes
+        return window_of(answer.get("least_window", 0))
+
     def metric(self) -> Metric | None:
         """Return the metric that is chosen, or the first that the place has, as far as that is known."""
-        here = self.answers.changes.get("names", ())
+        here = self.answers.changes.get("names") or {one.name for one in self.answers.own.series}
         ranked = sorted(self.answers.families, key=lambda one: (one.name != self.where.metric, one.name not in here))
         return next(iter(ranked), None)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.analysis.expressions import value_by_path
+from fog_aggregator.components.http.past.windows import window_among
 from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import STATUS_OF
 from fog_aggregator.network import NetworkCollector
@@ -27,11 +28,13 @@ class FleetLayers:
     Args:
         network: Knows the families, and how deep the tree is.
         queries: Evaluates.
+        step: How often the history keeps totals, seconds.
     """
 
-    def __init__(self, network: NetworkCollector, queries: Queries) -> None:
+    def __init__(self, network: NetworkCollector, queries: Queries, step: float) -> None:
         self._network = network
         self._queries = queries
+        self._step = step
 
     async def layer(self, request: web.Request, shape: Shape, metric: str, *, precise: bool) -> dict[str, Any]:
         """Return a layer as plain values.
@@ -63,7 +66,8 @@ class FleetLayers:
             raise web.HTTPNotFound(text=f"no node there has a metric {metric[:80]!r}; /api/v1/metadata lists them")
         level = max((len(path) for path in self._network.paths(under)), default=1) - 1
         place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
-        return value_by_path(metric, kind, f'fog_level="{level}"{place}')
+        window = window_among(self._network, under, self._step)
+        return value_by_path(metric, kind, f'fog_level="{level}"{place}', window)
 
 
 def _written(shape: Shape, found: Result, *, precise: bool) -> dict[str, Any]:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from typing import Any, Final
 
 from aiohttp import web
 
 from fog_aggregator.analysis.blame import Places, Question, blame
-from fog_aggregator.analysis.expressions import QUANTILE, above_of, buckets_of, dividing_bound, quantile_of, total_of
+from fog_aggregator.analysis.expressions import (
+    QUANTILE,
+    above_of,
+    buckets_of,
+    dividing_bound,
+    quantile_of,
+    total_of,
+    window_of,
+)
 from fog_aggregator.analysis.rewriting import of_subtree
 from fog_aggregator.analysis.unlike import Where, where
 from fog_aggregator.components.http.keys import NETWORK
@@ -18,6 +27,7 @@ from fog_aggregator.components.http.output import JSON, json_bytes, send
 from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.parameters import PATH, Parameter, under_a_branch
 from fog_aggregator.components.http.past.keys import PAST
+from fog_aggregator.components.http.past.windows import least_window_at
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.prometheus.values import parse_duration
 from fog_aggregator.network import NetworkCollector
@@ -103,12 +113,14 @@ async def changes(request: web.Request, query: Mapping[str, Any]) -> web.StreamR
         async with queries.slot(request) as evaluation:
             storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
             oldest = storage.oldest
-            work = _Work(network, storage, request.app[PAST].places, options, (start, end))
+            least = await queries.compute(partial(least_window_at, network, path, step / 1000))
+            work = _Work(network, storage, request.app[PAST].places, options, (start, end), window_of(least))
             found = await queries.compute(lambda: work.found(path))
     except QueryError as error:
         failure = _ERRORS.get(STATUS_OF.get(error.error_type, 400), web.HTTPBadRequest)
         raise failure(text=str(error)) from None
     head = {"path": format_path(path), "from": start / 1000, "to": end / 1000, "warnings": list(notes)}
+    head["least_window"] = least
     head["since"] = None if oldest is None else oldest / 1000
     return await send_tagged(request, json_bytes(head | found))
 
@@ -122,11 +134,13 @@ class _Work:
     places: Places
     options: Options
     span: tuple[int, int]
+    window: str
 
     def found(self, path: Path) -> dict[str, Any]:
         """Return the metrics with the largest changes, and where these are."""
         families = [one for one in self.network.descriptions(path) if not one.name.startswith("fog_")]
-        every = [self._change(path, measure) for one in families[:MOST_METRICS] for measure in _measures(one)]
+        measures = [measure for one in families[:MOST_METRICS] for measure in _measures(one, self.window)]
+        every = [self._change(path, measure) for measure in measures]
         known = sorted((one for one in every if one is not None), key=lambda one: one.order)
         return {
             "metrics": len(families),
@@ -170,17 +184,17 @@ class _Work:
         measure = change.measure
         if measure.quantile is None:
             return measure.query
-        matrix = self._both(path, buckets_of(measure.metric))
+        matrix = self._both(path, buckets_of(measure.metric, self.window))
         bounds = [] if matrix is None else [label(labels, "le") for labels in matrix.labels]
-        return above_of(measure.metric, dividing_bound(bounds, change.before, change.now))
+        return above_of(measure.metric, dividing_bound(bounds, change.before, change.now), self.window)
 
     def _where(self, question: Question) -> Where:
         return where(blame(question, self.storage, self.places, self.options), self.network.size)
 
 
-def _measures(family: Family) -> Iterator[_Measure]:
+def _measures(family: Family, window: str) -> Iterator[_Measure]:
     """Return the numbers that a metric is compared by."""
     name, kind = family.name, family.type
-    yield _Measure(name, kind.exposed, total_of(name, kind))
+    yield _Measure(name, kind.exposed, total_of(name, kind, window))
     if f"{name}_bucket" in kind.sample_names(name):
-        yield _Measure(name, kind.exposed, quantile_of(name, QUANTILE), QUANTILE)
+        yield _Measure(name, kind.exposed, quantile_of(name, QUANTILE, window), QUANTILE)

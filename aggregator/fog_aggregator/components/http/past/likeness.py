@@ -19,6 +19,7 @@ from fog_aggregator.components.http.output import JSON, json_bytes, send
 from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.parameters import LIMIT, OFFSET, PATH
 from fog_aggregator.components.http.past.keys import PAST
+from fog_aggregator.components.http.past.windows import least_window_at, window_among
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.view_parameters import must_be_known
 from fog_aggregator.network import NetworkCollector
@@ -46,8 +47,8 @@ async def like(request: web.Request, query: Mapping[str, Any]) -> web.StreamResp
     if not path:
         raise web.HTTPBadRequest(text="path= is needed: the whole fleet has no siblings")
     must_be_known(network, path)
-    root = shown_to(request)
-    work = lambda evaluate: _Work(network, evaluate, root, path).found(query["limit"], query["offset"])  # noqa: E731
+    root, step = shown_to(request), request.app[PAST].past.step
+    work = lambda evaluate: _Work(network, evaluate, root, path, step).found(query["limit"], query["offset"])  # noqa: E731
     return await answer(request, path, work)
 
 
@@ -80,12 +81,14 @@ class _Work:
         evaluate: Evaluates expressions.
         root: The place at and under which others may be looked at.
         path: The place that is compared.
+        step: How often the history keeps totals, seconds.
     """
 
     network: NetworkCollector
     evaluate: Evaluate
     root: Path
     path: Path
+    step: float
 
     def found(self, limit: int, offset: int) -> dict[str, Any]:
         """Compare a page of metrics."""
@@ -93,14 +96,15 @@ class _Work:
         page = [every[name] for name in sorted(every)[offset : offset + limit]]
         places = {path[: len(self.path)] for path in self.network.paths(self.root) if len(path) >= len(self.path)}
         beside = sum(place[:-1] == self.path[:-1] for place in places) if self._has_siblings else 0
-        scopes = scopes_of(page, len(places), beside)
+        scopes, window = scopes_of(page, len(places), beside), window_among(self.network, self.root, self.step)
         return {
             "total": len(every),
             "offset": offset,
             "limit": limit,
             "siblings": max(0, beside - 1),
             "places": len(places),
-            "metrics": [self._compared(one, scope) for one, scope in zip(page, scopes, strict=True)],
+            "least_window": least_window_at(self.network, self.path, self.step),
+            "metrics": [self._compared(one, scope, window) for one, scope in zip(page, scopes, strict=True)],
         }
 
     @property
@@ -108,9 +112,9 @@ class _Work:
         """Tell whether the places beside this one may be looked at."""
         return len(self.path) > len(self.root)
 
-    def _compared(self, family: Family, scope: _Scope) -> dict[str, Any]:
+    def _compared(self, family: Family, scope: _Scope, window: str) -> dict[str, Any]:
         under = {_Scope.EVERYWHERE: self.root, _Scope.BESIDE: self.path[:-1], _Scope.ALONE: self.path}[scope]
-        values = self._values(family, under)
+        values = level_values(self.evaluate, family, len(self.path) - 1, under, window)
         own = values.pop(format_path(self.path), float("nan"))
         parent = format_path(self.path[:-1])
         beside = [value for path, value in values.items() if path.rpartition("/")[0] == parent]
@@ -124,18 +128,15 @@ class _Work:
             "all": _likeness(own, list(values.values())) if scope is _Scope.EVERYWHERE else None,
         }
 
-    def _values(self, family: Family, under: Path) -> dict[str, float]:
-        return level_values(self.evaluate, family, len(self.path) - 1, under)
 
-
-def level_values(evaluate: Evaluate, family: Family, level: int, under: Path) -> dict[str, float]:
-    """Return a metric's value at each place of a level at and under a path, by the place's path."""
+def level_values(evaluate: Evaluate, family: Family, level: int, under: Path, window: str) -> dict[str, float]:
+    """Return a metric's value at each place of a level at and under a path, by the place's path; `window` of rates."""
     place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
     matchers = f'fog_level="{level}"{place}'
     expression = (
-        quantile_by_path(family.name, matchers)
+        quantile_by_path(family.name, matchers, window)
         if family.type.has_buckets
-        else value_by_path(family.name, family.type, matchers)
+        else value_by_path(family.name, family.type, matchers, window)
     )
     found = evaluate(expression)
     if not isinstance(found.data, VectorResult):

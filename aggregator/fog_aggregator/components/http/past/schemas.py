@@ -38,6 +38,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "since": or_null(NUMBER),
             "metrics": WHOLE,
             "compared": WHOLE,
+            "least_window": WHOLE,
             "names": list_of(TEXT),
             "changes": list_of(
                 object_of(
@@ -56,7 +57,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         {
             "path": TEXT,
             "time": NUMBER,
-            **dict.fromkeys(("total", "offset", "limit", "siblings", "places"), WHOLE),
+            **dict.fromkeys(("total", "offset", "limit", "siblings", "places", "least_window"), WHOLE),
             "metrics": list_of(
                 object_of(
                     {
@@ -72,7 +73,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         {
             "path": TEXT,
             "time": NUMBER,
-            **dict.fromkeys(("total", "offset", "limit", "children", "compared"), WHOLE),
+            **dict.fromkeys(("total", "offset", "limit", "children", "compared", "least_window"), WHOLE),
             "metrics": list_of(
                 object_of(
                     {

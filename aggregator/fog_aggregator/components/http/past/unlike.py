@@ -11,7 +11,9 @@ from fog_aggregator.analysis.unlike import likeness
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, send
 from fog_aggregator.components.http.parameters import LIMIT, OFFSET, PATH
+from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.past.likeness import MOST_VALUES, Evaluate, answer, level_values
+from fog_aggregator.components.http.past.windows import least_window_at, window_among
 from fog_aggregator.components.http.view_parameters import must_be_known
 from fog_aggregator.network import NetworkCollector
 from fog_schema.paths import Path, format_path
@@ -28,10 +30,13 @@ async def unlike(request: web.Request, query: Mapping[str, Any]) -> web.StreamRe
         return await send(request, (), JSON)
     network, path = request.app[NETWORK], query["path"]
     must_be_known(network, path)
-    return await answer(request, path, lambda run: _found(network, run, path, query["limit"], query["offset"]))
+    step = request.app[PAST].past.step
+    return await answer(request, path, lambda run: _found(network, run, step, query))
 
 
-def _found(network: NetworkCollector, evaluate: Evaluate, path: Path, limit: int, offset: int) -> dict[str, Any]:
+def _found(network: NetworkCollector, evaluate: Evaluate, step: float, query: Mapping[str, Any]) -> dict[str, Any]:
+    path, limit, offset = query["path"], query["limit"], query["offset"]
+    window = window_among(network, path, step)
     every = {one.name: one for one in network.descriptions(path) if not one.name.startswith("fog_")}
     page = [every[name] for name in sorted(every)[offset : offset + limit]]
     children = len({below[: len(path) + 1] for below in network.paths(path) if len(below) > len(path)})
@@ -41,15 +46,15 @@ def _found(network: NetworkCollector, evaluate: Evaluate, path: Path, limit: int
         if cost > left:
             continue
         left, compared = left - cost, compared + 1
-        if places := places_unlike(_children(evaluate, family, path)):
+        if places := places_unlike(_children(evaluate, family, path, window)):
             metrics.append({"metric": family.name, "places": places})
     head = {"total": len(every), "offset": offset, "limit": limit, "children": children, "compared": compared}
-    return head | {"metrics": metrics}
+    return head | {"least_window": least_window_at(network, path, step), "metrics": metrics}
 
 
-def _children(evaluate: Evaluate, family: Family, path: Path) -> dict[str, float]:
+def _children(evaluate: Evaluate, family: Family, path: Path, window: str) -> dict[str, float]:
     parent = format_path(path)
-    values = level_values(evaluate, family, len(path), path)
+    values = level_values(evaluate, family, len(path), path, window)
     return {place: value for place, value in values.items() if place.rpartition("/")[0] == parent}
 
 

@@ -17,18 +17,23 @@ export function beside(path) {
   return parent ? `fog_level="${levelOf(path)}",fog_path=~${asString(`${quoted(parent)}/[^/]+`)}` : atPlace(path);
 }
 
+/** A window of rates: so many seconds, or as many as they must be taken over at a place (`least_window` of an answer). */
+export function windowOf(seconds, least) {
+  const most = Math.max(seconds, least || 0);
+  return most % 60 ? `${most}s` : `${most / 60}m`;
+}
+
 const labels = (...parts) => `{${parts.filter(Boolean).join(",")}}`;
 
 /**
  * The expression of a metric at places.
  * @param {{name: string, type: string}} metric
  * @param {string} where labels
- * @param {{window?: string, by?: string, node?: boolean, observed?: boolean, share?: number}} [options] `share` of a histogram's observations
+ * @param {{window?: string, by?: string, node?: boolean, share?: number}} [options] `share` of a histogram's observations
  */
-export function expression({ name, type }, where, { window = "1m", by = "", node = false, observed = false, share = 0.99 } = {}) {
+export function expression({ name, type }, where, { window = "", by = "", node = false, share = 0.99 } = {}) {
   const sum = by ? `sum by (${by})` : "sum";
   if (type === "counter") return `${sum} (rate(${name}${labels(where)}[${window}]))`;
-  if (type === "histogram" && observed) return `${sum} (rate(${name}_count${labels(where)}[${window}]))`;
   if (type === "histogram") {
     const within = by ? `le,${by}` : "le";
     return `histogram_quantile(${share}, sum by (${within}) (rate(${name}_bucket${labels(where)}[${window}])))`;
@@ -41,9 +46,9 @@ export function expression({ name, type }, where, { window = "1m", by = "", node
 export const ofNode = (path) => `fog_node=${asString(path)}`;
 
 /** The expression of each series of a node: a rate, the 99th percentile, or the value. */
-export function seriesOf({ name, type }, path) {
+export function seriesOf({ name, type }, path, window) {
   if (type === "gauge") return `${name}${labels(ofNode(path))}`;
-  const rate = (suffix) => `rate(${name}${suffix}${labels(ofNode(path))}[5m])`;
+  const rate = (suffix) => `rate(${name}${suffix}${labels(ofNode(path))}[${window}])`;
   return type === "counter" ? rate("") : `histogram_quantile(0.99, ${rate("_bucket")})`;
 }
 
@@ -51,17 +56,14 @@ export function seriesOf({ name, type }, path) {
 export const heat = (name, where, window) => `sum by (le) (increase(${name}_bucket${labels(where)}[${window}]))`;
 
 /** Quantiles over siblings: the band behind a line. */
-export const bandOf = (metric, path, quantile, window = "1m") =>
+export const bandOf = (metric, path, quantile, window) =>
   `quantile(${quantile}, ${expression(metric, beside(path), { window, by: "fog_path" })})`;
-
-/** What a reader copies: the chart's own query with a window that any scrape fills. */
-export const copied = (metric, where) => expression(metric, where, { window: "5m" });
 
 /** An expression whose rows have a name, so that several can be asked for at once. */
 export const named = (query, name) => `label_replace(${query}, "fog_row", "${name}", "", "")`;
 
 /** How many series each family has, and the rate of what is counted: rows with `fog_family`, which `rate` would leave out as a name. */
-export function census(where) {
+export function census(where, window) {
   const all = (names) => `label_replace(${labels(`__name__=~"${names}"`, where)}, "fog_family", "$1", "__name__", "(.+)")`;
-  return `${named(`count by (fog_family) (${all(".+")})`, "series")} or ${named(`sum by (fog_family) (rate(${all(".+_(total|count)")}[5m:10s]))`, "rate")}`;
+  return `${named(`count by (fog_family) (${all(".+")})`, "series")} or ${named(`sum by (fog_family) (rate(${all(".+_(total|count)")}[${window}:10s]))`, "rate")}`;
 }

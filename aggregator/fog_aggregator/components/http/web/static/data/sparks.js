@@ -1,6 +1,5 @@
 // Sparklines of an hour: one range query for all, and for each at most once a minute.
 import { ranges } from "./api.js";
-import { atPlace, expression } from "./queries.js";
 
 const SPARKS_S = 60;
 const LONGEST = 3000; // characters of a query: an address has room for a few thousand
@@ -15,9 +14,9 @@ export class Sparks {
   }
 
   /** Ask for what is not there yet, or is old: with one question. */
-  async load({ changes, problems, path }, span) {
+  async load({ changes, problems }, span) {
     const rows = [
-      ...changes.map((one) => [this.changes, one.id, path ? expression(one, atPlace(path), { window: "5m", observed: !one.quantile }) : one.query]),
+      ...changes.map((one) => [this.changes, one.id, one.query]),
       ...problems.map((one) => [this.problems, one.id, one.query]),
     ].filter(([, name, query]) => query && span.to - (this.asked.get(name) ?? 0) >= SPARKS_S);
     const asked = [];

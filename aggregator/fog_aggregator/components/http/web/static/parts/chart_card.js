@@ -2,7 +2,7 @@
 import { h, put } from "../base/dom.js";
 import { change, clock, count, figure, unitOf } from "../base/numbers.js";
 import { ranges } from "../data/api.js";
-import { atPlace, bandOf, copied, expression, heat } from "../data/queries.js";
+import { atPlace, bandOf, expression, heat, windowOf } from "../data/queries.js";
 import { failed } from "./failed.js";
 import { timeOf } from "../draw/axes.js";
 import { chart } from "../draw/chart.js";
@@ -46,15 +46,18 @@ export class ChartCard {
     return atPlace(this.options.path);
   }
 
-  /** The query that gives this chart's number elsewhere. */
+  /** The query that gives this chart's number elsewhere: its own with a window that any scrape fills. */
   get query() {
-    return copied(this.options.metric, this.where);
+    return expression(this.options.metric, this.where, { window: windowOf(300, this.least) });
   }
 
   /** Ask for the span and draw it; and for what else is to be asked beside it, which is returned by its names. @param {{from: number, to: number}} span */
-  async load(span, { events = [], nodes = null, signal = null, beside = {} } = {}) {
+  async load(span, more = {}) {
+    const { events = [], nodes = null, signal = null, beside = {} } = more;
+    /** Seconds that rates must be taken over here. */
+    this.least = more.least;
     try {
-      const window = span.to - span.from > 7200 ? "5m" : "1m";
+      const window = windowOf(span.to - span.from > 7200 ? 300 : 60, this.least);
       const { times, warnings, of } = await ranges({ ...this._queries(window), ...beside }, span, { signal });
       const [line] = of("main");
       this.data = { times, line: line?.values ?? new Float64Array(times.length).fill(NaN), span, unit: this.unit, shares: this.shares, events, ...this._around(of) };
@@ -64,7 +67,7 @@ export class ChartCard {
       put(this.error);
       return of;
     } catch (error) {
-      if (error.name !== "AbortError") put(this.error, failed(error.message, this.at, h("button.button", { onclick: () => this.load(span, { events, nodes, signal }) }, "Try again")));
+      if (error.name !== "AbortError") put(this.error, failed(error.message, this.at, h("button.button", { onclick: () => this.load(span, more) }, "Try again")));
       return () => [];
     }
   }

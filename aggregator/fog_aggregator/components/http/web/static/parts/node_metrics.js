@@ -6,7 +6,7 @@ import { ask, ranges } from "../data/api.js";
 import { OWN } from "../data/fleet.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
-import { seriesOf } from "../data/queries.js";
+import { seriesOf, windowOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
 
 const FEW_SERIES = 9;
@@ -117,7 +117,8 @@ export class NodeMetrics {
   async _lines(span, signal) {
     const names = [...new Set(this.rows.filter(({ name }) => this.page.fleet.family(name)).map(({ name }) => name))].slice(0, MOST_LINED);
     if (!names.length) return;
-    const found = await ranges(Object.fromEntries(names.map((name) => [name, seriesOf(this.page.fleet.family(name), this.path)])), span, { most: 60, signal }).catch(() => null);
+    const window = windowOf(300, this.others?.least_window);
+    const found = await ranges(Object.fromEntries(names.map((name) => [name, seriesOf(this.page.fleet.family(name), this.path, window)])), span, { most: 60, signal }).catch(() => null);
     if (!found) return;
     const lines = new Map(names.flatMap((name) => found.of(name).map(({ labels, values }) => [keyOf(name, labels), values])));
     for (const row of this.rows) row.line = lines.get(row.key) ?? row.line;

@@ -6,7 +6,7 @@ import { brief, isUnder, lastOf } from "../base/paths.js";
 import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask, instant, ranges } from "../data/api.js";
-import { below, expression, named } from "../data/queries.js";
+import { below, expression, named, windowOf } from "../data/queries.js";
 import { Recent } from "../data/recent.js";
 import { readChanges } from "../parts/changes.js";
 import { Children } from "../parts/children.js";
@@ -83,7 +83,7 @@ export class Branch {
     const isFirst = !this.charts.names.length;
     if (isFirst) await this._change(signal); // which metrics are here says which charts
     this.charts.prepare();
-    await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), isFirst ? async () => {} : () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
+    await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), isFirst ? async () => {} : () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal, least: this.least }), () => this.colouring.load()], all);
     this.update();
     if (all) this.shared.load(this.children, signal);
   }
@@ -102,6 +102,7 @@ export class Branch {
     const answer = await ask("api/changes", { path: this.path, window: "1h" }, { signal }).catch(() => null);
     if (!answer) return;
     const { changes, names } = readChanges(answer);
+    this.least = answer.least_window; // seconds that rates must be taken over here
     this.change = changes.find(({ size, way }) => size >= 0.5 && way.some(({ path }) => path !== this.path)) ?? null;
     this.page.changed = changes;
     this.charts.prepare(names);
@@ -131,8 +132,9 @@ export class Branch {
     const { children } = this;
     const [first, second] = this.charts.metrics.filter(({ type }) => type !== "histogram");
     const values = { first: new Map(), second: new Map() };
-    const queries = Object.fromEntries(Object.entries({ first, second }).filter(([, metric]) => metric).map(([name, metric]) => [name, expression(metric, below(this.path), { window: "5m", by: "fog_path" })]));
     if (!first) return;
+    const query = (metric) => expression(metric, below(this.path), { window: windowOf(300, this.least), by: "fog_path" });
+    const queries = { first: query(first), ...(second && { second: query(second) }) };
     try {
       if (children.rows.length > MOST_LINES) {
         const rows = await instant(Object.entries(queries).map(([name, query]) => named(query, name)).join(" or "), { signal, time: this.window.to });

@@ -5,7 +5,7 @@ import { EVERY } from "../base/once.js";
 import { after, matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask, instant } from "../data/api.js";
-import { atPlace, census } from "../data/queries.js";
+import { atPlace, census, windowOf } from "../data/queries.js";
 import { failed } from "../parts/failed.js";
 import { filterField } from "../parts/filter.js";
 import { step } from "../parts/rows.js";
@@ -46,6 +46,7 @@ export class Metrics {
     const { route, fleet } = this.page;
     const answer = await ask("api/unlike", { path: route.path || fleet.root, limit: 200 }, { signal: this.abort.signal }).catch(() => null);
     if (!answer) return;
+    this.least = answer.least_window;
     this.odd = new Map(answer.metrics.map(({ metric, places }) => [metric, places]));
     this.update();
   }
@@ -54,7 +55,7 @@ export class Metrics {
   async load() {
     if (document.hidden || !this.page.status?.ready) return;
     try {
-      const rows = await instant(census(atPlace(this.page.route.path)), { signal: this.abort.signal });
+      const rows = await instant(census(atPlace(this.page.route.path), windowOf(300, this.least)), { signal: this.abort.signal });
       const column = (name) => new Map(rows.filter(({ labels }) => labels.fog_row === name).map(({ labels, value }) => [labels.fog_family, value]));
       [this.series, this.rates] = [column("series"), column("rate")];
       this.error = "";

@@ -6,7 +6,7 @@ import { brief, isUnder, lastOf, parentOf } from "../base/paths.js";
 import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
-import { expression, ofNode } from "../data/queries.js";
+import { expression, ofNode, windowOf } from "../data/queries.js";
 import { day } from "../parts/day.js";
 import { Recent } from "../data/recent.js";
 import { Colouring } from "../parts/colouring.js";
@@ -142,7 +142,7 @@ export class Node {
 
   get query() {
     const metric = this.page.fleet.family(this.explain.name) ?? this.page.fleet.families[0];
-    return metric ? expression(metric, ofNode(this.path), { window: "5m", node: true }) : "";
+    return metric ? expression(metric, ofNode(this.path), { window: windowOf(300, this.metrics.others?.least_window), node: true }) : "";
   }
 
   _commands() {

@@ -88,7 +88,7 @@ export class Overview {
     page.changed = this.changed?.changes ?? [];
     if (!page.fleet.alerts) await new Promise((resolve) => { page.fleet.addEventListener("alerts", resolve, { once: true }); }); // their lines are asked for beside
     const to = page.now();
-    await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, MOST_PROBLEMS), path: page.route.path }, { from: to - 3600, to });
+    await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, MOST_PROBLEMS) }, { from: to - 3600, to });
   }
 
   /** Show what is known now. */
