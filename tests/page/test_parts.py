@@ -194,6 +194,33 @@ async def test_one_dead_node_of_a_hundred_thousand_is_to_be_seen(page: Tab) -> N
     assert found[2]["stale-thin"] == [1, 2]
 
 
+async def test_no_place_of_the_map_is_left_out(page: Tab) -> None:
+    """Neither one beside a place of no width, nor the pixels of places a little wider than a pixel."""
+    beside, narrow = await made(
+        page,
+        """const { Tree } = await import('./data/tree.js');
+        const { paint } = await import('./draw/icicle.js');
+        const { colours, sheet } = await import('./draw/colours.js');
+        const leaves = (number) => Array(number).fill('n');
+        const painted = (tree, wide, levels, row) => {
+            const canvas = h('canvas', { css: { position: 'fixed', width: `${wide}px`, height: '60px' } });
+            document.body.append(canvas);
+            const { pen } = sheet(canvas);
+            paint(pen, tree, { width: wide, height: 60, from: 0, to: tree.total, levels: [0, levels] });
+            const { data, width } = pen.getImageData(0, row, canvas.width, 1);
+            canvas.remove();
+            const names = new Map(['live', 'critical'].map((name) => [colours()[name], name[0]]));
+            const hex = (at) => [0, 1, 2].map((part) => data[at + part].toString(16).padStart(2, '0')).join('');
+            return Array.from({ length: width }, (_, x) => (data[4 * x + 3] ? names.get(`#${hex(4 * x)}`) : '.')).join('');
+        };
+        const beside = columns([3, 82], [41, 0, 41], ['a', 'b', 'c', ...leaves(82)], '-d-' + 'l'.repeat(82));
+        const narrow = columns([1, 300], [300], ['a', ...leaves(300)], '-' + 'l'.repeat(300));
+        return [painted(new Tree(beside), 35, 1, 30), painted(new Tree(narrow), 309, 2, 40)];""",
+    )
+    assert beside == "l" * 15 + ".." + "c" + "l" * 15 + ".."
+    assert narrow == "l" * 309
+
+
 async def test_no_value_is_no_zero(page: Tab) -> None:
     """Coloured by a metric, what is not live is hatched in grey, and a live place without a value is grey."""
     found = await made(

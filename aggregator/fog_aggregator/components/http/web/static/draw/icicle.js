@@ -40,16 +40,16 @@ export function paint(pen, tree, view) {
 function paintLevel(sheet) {
   const { tree, view, level } = sheet;
   const scale = view.width / (view.to - view.from);
-  const last = tree.offsets[level + 1];
+  const end = tree.offsets[level + 1];
   let place = Math.max(tree.offsets[level], tree.from(level, view.from + 1e-9) - 1);
-  for (let x = 0; x < view.width && place < last; ) {
+  for (let x = 0; x < view.width && place < end; ) {
     const left = (tree.start[place] - view.from) * scale;
     const wide = tree.wide[place] * scale;
     if (left + wide <= x + 1e-6) {
       // A place of no width, or left of what is shown: go to the first one that reaches the next pixel.
       place += 1;
     } else if (wide >= NARROW) {
-      const from = Math.max(0, left);
+      const from = Math.max(x, left);
       paintPlace(sheet, place, from, Math.min(view.width, left + wide) - from, wide);
       x = left + wide;
       place += 1;
@@ -57,10 +57,12 @@ function paintLevel(sheet) {
       x = Math.floor(left);
     } else {
       x = Math.floor(x);
-      const next = Math.max(place + 1, tree.from(level, view.from + (x + 1) / scale - 1e-9));
-      paintColumn(sheet, x, place, next);
+      const last = Math.max(place, tree.from(level, view.from + (x + 1) / scale - 1e-9) - 1);
+      const next = last > place && tree.wide[last] * scale >= NARROW ? last : last + 1; // one that only begins here is painted as a place
+      const begun = left < x - 1e-6 && next > place + 1; // the pixel before has it: here are those that begin here
+      paintColumn(sheet, x, begun ? place + 1 : place, next);
       x += 1;
-      place = next;
+      place = last; // it may reach over the next pixel
     }
   }
 }
