@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from fog_agent import Agent
@@ -151,8 +152,14 @@ def series(aggregator: Aggregator) -> dict[str, int]:
     return {dict(one.labels)["level"]: int(one.value) for one in found}  # type: ignore[arg-type]
 
 
+def status_of(aggregator: Aggregator) -> str:
+    """Return the address of an aggregator's status."""
+    host, port = aggregator.web.address
+    return f"http://{host}:{port}/api/status"
+
+
 async def test_levels_that_do_not_fit_are_left_out(fog_nats: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
-    """The whole and level 0 fit, level 1 does not: the log, a metric and the error of a query say so."""
+    """The whole and level 0 fit, level 1 does not: the log, a metric, the error of a query and the status say so."""
     async with counting(fog_nats):
         async with serving(config(fog_nats, history_step=STEP)) as free:
             await eventually(lambda: len({path for path, _ in steps(free, Level(1))}) == 2, deadline=30)
@@ -165,3 +172,5 @@ async def test_levels_that_do_not_fit_are_left_out(fog_nats: NatsServer, caplog:
             with pytest.raises(EvaluationError, match=r"level 1 is not kept: it has .* --history-series"):
                 history_of(tight).source.select(Level(1), ORDERS, newest(tight) - 1, newest(tight))
             assert series(tight)["0"] == sizes["0"]
+            async with aiohttp.ClientSession() as session, session.get(status_of(tight)) as answer:
+                assert (await answer.json())["levels_kept"] == [0]

@@ -121,7 +121,7 @@ window.fetch = async (address) => {
     return answers[what] ? Response.json(answers[what]) : Response.json({ error: 'busy' }, { status: 503 });
 };
 const family = (wanted) => families.find(({ name }) => name === wanted);
-const fleet = { tree: null, families, errors: {}, problems: [], family };
+const fleet = { tree: null, families, errors: {}, problems: [], family, lacks: () => "" };
 const told = { route: { ...route, path: 'fog/a' }, live: new EventTarget(), now, fleet, status: null };
 const node = new Node(told);
 await new Promise((resolve) => setTimeout(resolve)); // it has seen that nothing is ready

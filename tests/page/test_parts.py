@@ -89,11 +89,16 @@ async def test_whether_a_number_adds_up(page: Tab) -> None:
         const epoch = { epoch: '0123456789abcdef', born: 9000, heard: 9999, gaps: 2, awaits_keyframe: false, values };
         const node = { epochs: [epoch], closed: [{ labels: {}, value: 2 }], folded: 3, baselines: 1 };
         const told = (value) => {
-            const body = h('div', sums({ name: 'orders_total', node, total: [{ labels: {}, value }] }, 10000));
+            const answer = { name: 'orders_total', node, total: [{ labels: {}, value }] };
+            const body = h('div', sums(answer, 10000, { labels: {} }));
             return [...body.querySelectorAll('tr')].map((row) => row.textContent);
         };
-        return [told(42), told(41)];""",
+        const total = ['a', 'b', 'c'].map((kind) => ({ labels: { kind }, value: 1 }));
+        const of = (explain) => h('div', sums({ name: 'x', node, total }, 10000, explain)).querySelectorAll('p');
+        const texts = (explain) => [...of(explain)].map(({ textContent }) => textContent);
+        return [told(42), told(41), [texts({ labels: { kind: 'b' } }), texts({ labels: {}, all: true })]];""",
     )
+    assert said[2] == [['x{kind="b"}', "show 2 more label sets"], ['x{kind="a"}', 'x{kind="b"}', 'x{kind="c"}']]
     assert said[0] == [
         "writer 0123…ef since 17 min40frame 1.0 s ago",
         "3 writers that ended2closed total, 1 came back",
@@ -211,7 +216,8 @@ async def test_no_place_of_the_map_is_left_out(page: Tab) -> None:
             canvas.remove();
             const names = new Map(['live', 'critical'].map((name) => [colours()[name], name[0]]));
             const hex = (at) => [0, 1, 2].map((part) => data[at + part].toString(16).padStart(2, '0')).join('');
-            return Array.from({ length: width }, (_, x) => (data[4 * x + 3] ? names.get(`#${hex(4 * x)}`) : '.')).join('');
+            const letter = (at) => (data[at + 3] ? names.get(`#${hex(at)}`) : '.');
+            return Array.from({ length: width }, (_, x) => letter(4 * x)).join('');
         };
         const beside = columns([3, 82], [41, 0, 41], ['a', 'b', 'c', ...leaves(82)], '-d-' + 'l'.repeat(82));
         const narrow = columns([1, 300], [300], ['a', ...leaves(300)], '-' + 'l'.repeat(300));

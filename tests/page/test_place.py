@@ -10,10 +10,51 @@ from tests.page.browser import Tab, needs_browser
 from tests.page.made_up import made
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
+LACKING = """const { Branch } = await import('./views/branch.js');
+const { Node } = await import('./views/node.js');
+const { Fleet } = await import('./data/fleet.js');
+const { Tree } = await import('./data/tree.js');
+const before = window.fetch;
+const asked = [];
+const rows = { size: { value: 1, labels: {} }, fog_aggregator_nodes: { value: 1, labels: { state: 'live' } } };
+const answers = {
+    changes: { names: ['size'], changes: [], compared: 1, to: 1 }, snapshot: { metrics: rows },
+    explain: { total: [], node: { epochs: [], closed: [], folded: 0 } }, nodes: { nodes: [] }, events: { events: [] },
+    tree: { children: [] }, 'v1/query_range': { data: { result: [] } },
+};
+window.fetch = async (address) => {
+    const url = new URL(address);
+    asked.push(`${url.pathname.slice('/api/'.length)} ${url.searchParams.get('query') ?? ''}`);
+    return Response.json(answers[url.pathname.slice('/api/'.length)] ?? {});
+};
+const live = new EventTarget();
+live.status = { ready: true, levels_kept: [0, 1] };
+const fleet = new Fleet(live);
+fleet.families = [{ name: 'size', type: 'gauge' }];
+fleet.tree = new Tree(columns([1, 1, 1], [1, 1], ['fog', 'a', 'b'], '--l'));
+const views = [];
+try {
+    for (const [View, path] of [[Branch, 'fog/a'], [Node, 'fog/a/b']]) {
+        const view = new View({ route: { ...route, path }, live, fleet, status: live.status, now, hits: [], act: {} });
+        document.getElementById('main').append(view.element);
+        views.push(view);
+    }
+    const body = () => views.map(({ element }) => element.innerText).join();
+    const end = Date.now() + 30000;
+    const lacking = () => body().split('No past is kept').length - 1;
+    while (lacking() < 3 && Date.now() < end) await new Promise((done) => setTimeout(done, 50));
+    const faults = views.flatMap(({ element }) => [...element.querySelectorAll('.error')]).length;
+    return [asked.filter((one) => /likeness|fog_level="2"/.test(one)), body(), faults];
+} finally {
+    window.fetch = before;
+    for (const view of views) view.close();
+    for (const { element } of views) element.remove();
+}"""
+"""Open a place and a node of a level without a past: what was asked about it, what both say, and how many faults."""
 
 
 async def test_the_charts_are_of_metrics_of_the_place(page: Tab) -> None:
-    """Metrics that only other places have stand behind; the metric of the address stands first all the same."""
+    """Metrics that only other places have are left out; the metric of the address stands first all the same."""
     shown = await made(
         page,
         """const { Charts } = await import('./parts/charts.js');
@@ -26,7 +67,30 @@ async def test_the_charts_are_of_metrics_of_the_place(page: Tab) -> None:
             return charts.metrics.map(({ name }) => name).join('');
         });""",
     )
-    assert shown == ["edfa", "bedf"]
+    assert shown == ["edf", "bedf"]
+
+
+async def test_what_a_place_lacks_is_said(page: Tab) -> None:
+    """A level that has no past is not asked for it: children, a node's ratios and its day say so, as no fault."""
+    asked, said, faults = await made(
+        page,
+        LACKING,
+    )
+    assert asked == []
+    assert said.count("No past is kept of level 2") == 3, said
+    assert "fog_aggregator_nodes" not in said
+    assert faults == 0
+
+
+async def test_the_heads_of_columns(page: Tab) -> None:
+    """A metric's last word, with what is no word behind it; its unit is beside."""
+    heads = await made(
+        page,
+        """const { headOf } = await import('./parts/children.js');
+        const names = ['order_errors_total', 'swarm_work_0_total', 'error_ratio', 'request_duration_seconds', 'io_ms'];
+        return names.map(headOf);""",
+    )
+    assert heads == ["errors", "work_0", "error", "duration", "io_ms"]
 
 
 async def test_a_place_is_judged_by_its_own_problems(page: Tab) -> None:

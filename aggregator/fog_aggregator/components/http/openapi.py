@@ -290,6 +290,11 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "description": "what this login may change over HTTP: `silence`, or nothing",
             },
             "streams": list_of(ref_to("Stream")),
+            "levels_kept": {
+                "type": "array",
+                "items": WHOLE,
+                "description": "the levels whose past there is; none before the history's first step, or without one",
+            },
             "pair": list_of(object_of({"ready": FLAG, "age_seconds": NUMBER, "silent": FLAG})),
             "memory": or_null(ref_to("Memory")),
         }

@@ -25,11 +25,13 @@ from fog_aggregator.components.http.page.nodes import CURSOR, Q, nodes
 from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
 from fog_aggregator.components.http.page.tagged import send_chunks, send_tagged
 from fog_aggregator.components.http.parameters import Parameter, read_query
+from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
 from fog_aggregator.components.http.web.files import page_files
 from fog_aggregator.network import NetworkCollector
+from fog_schema.limits import MAX_TOKENS
 from utilityfog_frontend.telemetry.exposition import negotiate
 from utilityfog_frontend.telemetry.exposition.negotiation import PROTOBUF, Format
 
@@ -196,7 +198,15 @@ async def _status(request: web.Request, _: Query) -> web.StreamResponse:
     # Not in a thread: the service belongs to this loop.
     can = ["silence"] if silencing.may_silence(request) else []
     found = answers.status(request.app[NETWORK], request.app[STATUS], shown_to(request), can)
-    return await send_tagged(request, json_bytes(found))
+    return await send_tagged(request, json_bytes(found | {"levels_kept": _levels_kept(request)}))
+
+
+def _levels_kept(request: web.Request) -> list[int]:
+    """List the levels that a history has room for; none before its first step."""
+    if PAST not in request.app:
+        return []
+    places, now = request.app[PAST].places, round(request.app[NETWORK].now() * 1000)
+    return [level for level in range(MAX_TOKENS) if places.has_level(level, now)]
 
 
 async def _silences(request: web.Request, query: Query) -> web.StreamResponse:

@@ -5,6 +5,7 @@ import { Tree } from "./tree.js";
 
 /** Metrics that programs and our own tools have of themselves. */
 export const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
+export const NOT_KEPT = "No past is kept of";
 const BRANCHES_MS = 10_000; // nothing tells of what a branch has: it is asked for so often
 const TYPES = ["counter", "histogram", "gauge"];
 
@@ -88,6 +89,12 @@ export class Fleet extends EventTarget {
   /** What is wrong, as far as it is known. @returns {any[]} */
   get problems() {
     return this.alerts?.problems ?? [];
+  }
+
+  /** Why there is no past of a level; nothing where there is. */
+  lacks(level) {
+    const kept = this.live.status?.levels_kept ?? [];
+    return !kept.length || kept.includes(level) ? "" : `${NOT_KEPT} level ${level}: it has too many series (--history-series). Levels above have one.`;
   }
 
   /** A family by its name; a counter's name may be given without what it is. */

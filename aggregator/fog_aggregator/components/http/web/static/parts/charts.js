@@ -1,6 +1,6 @@
 // The charts of a place: the metric that is looked at first, then those that count most.
 import { h, key, put } from "../base/dom.js";
-import { count } from "../base/numbers.js";
+import { many } from "../base/numbers.js";
 import { atPlace } from "../data/queries.js";
 import { ChartCard } from "./chart_card.js";
 
@@ -12,8 +12,8 @@ export class Charts {
     this.page = page;
     this.path = path;
     this.most = FEW;
-    /** The names of the metrics of this place, once they are known. @type {string[]} */
-    this.names = [];
+    /** The names of the metrics of this place, once they are known. @type {string[] | null} */
+    this.names = null;
     /** @type {[any, any] | null} what was asked for last */
     this.asked = null;
     this.cards = [];
@@ -25,18 +25,19 @@ export class Charts {
 
   /** Choose the metrics, once the families are known, and again when it is known which of them are here. */
   prepare(names = this.names) {
-    const isNew = names.length > 0 && !this.names.length;
+    const isNew = names !== null && !this.names;
     this.names = names;
     if (isNew || !this.cards.length) this._make();
   }
 
   _make() {
     for (const card of this.cards) card.close();
-    this.metrics = chosen(this.page, this.names).slice(0, this.most);
+    const here = chosen(this.page, this.names);
+    this.metrics = here.slice(0, this.most);
     this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, choose: (from, to) => this.page.choose(from, to) }));
     put(this.body, this.cards.map((card) => card.element));
-    const others = this.page.fleet.families.length - this.cards.length;
-    put(this.rest, others > 0 ? [`${count(others)} more metrics · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), h("span.wide", " · ", key("n"), " next chart")] : "");
+    const others = here.length - this.cards.length;
+    put(this.rest, others > 0 ? [`${many(others, "more metric")} of this place · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), h("span.wide", " · ", key("n"), " next chart")] : here.length || !this.names ? "" : "No metric of this place is known but those that agents have of themselves.");
   }
 
   _all() {
@@ -71,14 +72,11 @@ export class Charts {
   }
 }
 
-/** The metrics to show: the one of the address, then what changed most, then those of the place, then the others. */
+/** The metrics to show, of those of the place: the one of the address, which may be none of them, then what changed most, then the others. */
 function chosen({ route, fleet, changed }, names) {
-  const order = [route.query.m, ...(changed ?? []).map(({ name }) => name), ...fleet.families.map(({ name }) => name).filter((name) => names.includes(name))].filter(Boolean);
-  const rank = (family) => {
-    const place = order.indexOf(family.name);
-    return place < 0 ? order.length : place;
-  };
-  return fleet.families.map((family, place) => ({ family, place })).sort((one, other) => rank(one.family) - rank(other.family) || one.place - other.place).map(({ family }) => family);
+  const order = [route.query.m, ...(changed ?? []).map(({ name }) => name)];
+  const rank = ({ name }) => (order.includes(name) ? order.indexOf(name) : order.length);
+  return fleet.families.filter(({ name }) => !names || names.includes(name) || name === route.query.m).sort((one, other) => rank(one) - rank(other));
 }
 
 /** The share of nodes that were live. */

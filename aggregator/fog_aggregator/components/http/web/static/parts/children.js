@@ -4,6 +4,7 @@ import { clock, count, digits, figure, span, unitOf } from "../base/numbers.js";
 import { after, brief, isUnder, matcher, oneOf, tokens } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
+import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
 import { Rows } from "./rows.js";
 import { spark } from "../draw/spark.js";
@@ -11,6 +12,12 @@ import { spark } from "../draw/spark.js";
 const MOST_ROWS = 100;
 const CHILDREN_BY = ["worst", "value", "name"];
 const UNLIKE = 3;
+
+/** A metric's name as the head of a column: its last word, with what is no word behind it. */
+export function headOf(name) {
+  const stem = name.replace(/_(total|seconds|bytes|ratio|percent|celsius)$/, "");
+  return /[^_]*[a-z]{3}[^_]*(_[^_]{0,2})*$/i.exec(stem)?.[0] ?? stem;
+}
 
 /** Ratios of values to the median of the others; none below four others, and none of NaN. */
 export function ratios(values) {
@@ -29,6 +36,9 @@ export class Children {
     this.chosen = -1;
     this.rows = [];
     this.shown = [];
+    /** Why there are no values, or no newer ones. */
+    this.error = "";
+    this.valuesAt = NaN;
     this.metric = null;
     this.sparks = new Map();
     this.values = new Map();
@@ -63,7 +73,7 @@ export class Children {
     this.shown = shown;
     this.table.element.classList.toggle("tall", shown.length > MOST_ROWS);
     const { metric, more } = this;
-    const title = (one) => (one ? `${one.name.replace(/_(total|seconds|bytes)$/, "").split("_").pop()} ${figure(1, unitOf(one.name, one.type))[1]}` : "");
+    const title = (one) => `${headOf(one.name)} ${figure(1, unitOf(one.name, one.type))[1]}`;
     put(
       this.head,
       h("th", { scope: "col" }, "child"),
@@ -75,7 +85,7 @@ export class Children {
       this.oldest.size > 0 && h("th", { scope: "col", class: "number wide", title: "age of the oldest frame of a live node" }, "oldest"),
     );
     this.table.draw(shown);
-    put(this.rest, this.rows.length ? "" : "Nothing lies under this place.");
+    put(this.rest, failed(this.error, this.valuesAt) ?? (this.rows.length ? "" : "Nothing lies under this place."));
   }
 
   _row(row, place) {

@@ -5,11 +5,16 @@ import { ask } from "../data/api.js";
 import { failed } from "./failed.js";
 import { shell } from "./silence.js";
 
+const MOST_SUMS = 20;
+
 export class Explain {
   constructor(page, path) {
     this.page = page;
     this.path = path;
     this.name = "";
+    this.labels = {};
+    /** Whether the sums of all its series are shown. */
+    this.all = false;
     this.at = NaN;
     /** @type {any} */
     this.node = null;
@@ -25,16 +30,17 @@ export class Explain {
     this.element.focus();
   }
 
-  /** @param {string} name of a metric; empty before one is chosen */
-  async load(name) {
-    if (name !== this.name) Object.assign(this, { name, told: null, at: NaN });
+  /** @param {{name: string, labels: Record<string, string>}} series whose number it is; that of before where none is given */
+  async load({ name, labels } = this) {
+    if (name !== this.name) Object.assign(this, { told: null, at: NaN, all: false });
+    Object.assign(this, { name, labels });
     if (!name) return;
     let error = "";
     try {
       const answer = await ask("api/explain", { path: this.path, name });
       if (name !== this.name) return;
       Object.assign(this, { node: answer.node, at: this.page.now() });
-      this.told = [sums(answer, this.at), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value.")];
+      this.told = [sums(answer, this.at, this), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value.")];
     } catch ({ message }) {
       error = message;
     }
@@ -45,10 +51,17 @@ export class Explain {
 const number = (value) => (typeof value === "object" && value !== null ? value.count : value);
 const labelsKey = (labels) => JSON.stringify(Object.entries(labels).sort());
 
-/** One sum for each series of the metric. */
-export function sums(answer, now) {
+/** The sum of a series of the metric, and those of its others where they are asked for. */
+export function sums(answer, now, explain) {
   if (!answer.node) return h("p.note", "It is no node of its own: look at its children.");
-  return answer.total.slice(0, 6).map((sample) => oneSum(answer, sample, now));
+  const key = labelsKey(explain.labels);
+  const all = [...answer.total].sort((one, other) => Number(labelsKey(other.labels) === key) - Number(labelsKey(one.labels) === key));
+  const others = all.length - 1;
+  return [
+    all.slice(0, explain.all ? MOST_SUMS : 1).map((sample) => oneSum(answer, sample, now)),
+    others > 0 && !explain.all && h("p.note", h("button.plain.link", { "data-key": "all-sums", onclick: () => { explain.all = true; explain.load(); } }, `show ${many(Math.min(MOST_SUMS - 1, others), "more label set")}`)),
+    explain.all && all.length > MOST_SUMS && h("p.note", `first ${count(MOST_SUMS)} of ${count(all.length)}: choose one above to see it`),
+  ];
 }
 
 function oneSum({ name, node }, sample, now) {

@@ -6,7 +6,7 @@ import { ask, ranges } from "../data/api.js";
 import { OWN } from "../data/fleet.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
-import { seriesOf, windowOf } from "../data/queries.js";
+import { levelOf, seriesOf, windowOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
 
 const FEW_SERIES = 9;
@@ -16,7 +16,7 @@ const MOST_LINED = 12;
 const keyOf = (name, labels) => [name, ...Object.entries(labels).filter(([label]) => !/^(__name__|fog_(node|path|level|row)|stat)$/.test(label)).sort().flat()].join("\n");
 
 export class NodeMetrics {
-  /** @param {any} page @param {string} path @param {(name: string) => void} explain */
+  /** @param {any} page @param {string} path @param {(row: any) => void} explain */
   constructor(page, path, explain) {
     this.page = page;
     this.path = path;
@@ -41,9 +41,9 @@ export class NodeMetrics {
     );
   }
 
-  /** What "why" begins with: the metric of the address, where it is here, or the first one. */
+  /** What "why" begins with: a series of the metric of the address, where it is here, or the first one. */
   get first() {
-    return (this.rows.find(({ name }) => name === this.page.route.query.m) ?? this.rows[0])?.name ?? "";
+    return this.rows.find(({ name }) => name === this.page.route.query.m) ?? this.rows[0];
   }
 
   /** The row that was chosen, else one of the address's metric; -1 without any. */
@@ -73,6 +73,7 @@ export class NodeMetrics {
       const before = new Map(this.rows.map((row) => [row.key, row]));
       // Of a histogram's samples the count is enough.
       const own = ({ labels: { type, le } }) => !le && type !== "sum";
+      delete metrics.fog_aggregator_nodes; // its state is said above
       this.rows = Object.entries(metrics).flatMap(([name, values]) => [values].flat().filter((one) => fleet.family(name)?.type !== "histogram" || own(one)).map(({ value, labels: { ...labels } }) => {
         if (fleet.family(name)?.type === "histogram") delete labels.type;
         const row = { key: keyOf(name, labels), name, type: fleet.family(name)?.type ?? "", labels, value: Number(value) };
@@ -86,7 +87,8 @@ export class NodeMetrics {
   }
 
   async _likeness(signal) {
-    const answer = await ask("api/likeness", { path: this.path, limit: 200 }, { signal }).catch(() => null);
+    this.lack = this.page.fleet.lacks(levelOf(this.path));
+    const answer = !this.lack && (await ask("api/likeness", { path: this.path, limit: 200 }, { signal }).catch(() => null));
     if (!answer) return;
     this.others = answer;
     this.like = new Map(answer.metrics.map((one) => [one.metric, one]));
@@ -132,7 +134,7 @@ export class NodeMetrics {
     put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
     const { chosen } = this;
     put(this.body, this.shown.map((row, place) => this._row(row, place === chosen)));
-    put(this.note, failed(this.error, this.at) ?? (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
+    put(this.note, failed(this.error, this.at) ?? [this.lack && h("p", this.lack), (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now.")]);
   }
 
   _row(row, isChosen) {
@@ -162,7 +164,7 @@ export class NodeMetrics {
   _choose(row, byKey = false) {
     this.key = row.key;
     this.page.note({ m: row.name }, byKey);
-    this.explain(row.name);
+    this.explain(row);
     this.draw();
   }
 

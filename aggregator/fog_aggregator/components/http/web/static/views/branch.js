@@ -6,7 +6,7 @@ import { brief, isUnder, lastOf } from "../base/paths.js";
 import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask, instant, ranges } from "../data/api.js";
-import { below, expression, named, windowOf } from "../data/queries.js";
+import { below, expression, levelOf, named, windowOf } from "../data/queries.js";
 import { Recent } from "../data/recent.js";
 import { readChanges } from "../parts/changes.js";
 import { Children } from "../parts/children.js";
@@ -80,7 +80,7 @@ export class Branch {
     this.window = spanOf(page.route, page.now());
     if (!all && !this.window.live) return; // the past stays as it is
     this.children.show(page.fleet.tree); // how many there are says what is asked for
-    const isFirst = !this.charts.names.length;
+    const isFirst = !this.charts.names;
     if (isFirst) await this._change(signal); // which metrics are here says which charts
     this.charts.prepare();
     await this.rounds.run([() => Promise.all([this._values(signal), this._oldest(signal)]), () => this.recent.load(signal), isFirst ? async () => {} : () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal, least: this.least }), () => this.colouring.load()], all);
@@ -135,7 +135,9 @@ export class Branch {
     if (!first) return;
     const query = (metric) => expression(metric, below(this.path), { window: windowOf(300, this.least), by: "fog_path" });
     const queries = { first: query(first), ...(second && { second: query(second) }) };
+    const lack = this.page.fleet.lacks(levelOf(this.path) + 1);
     try {
+      if (lack) throw new Error(lack);
       if (children.rows.length > MOST_LINES) {
         const rows = await instant(Object.entries(queries).map(([name, query]) => named(query, name)).join(" or "), { signal, time: this.window.to });
         for (const { labels, value } of rows) values[labels.fog_row].set(labels.fog_path, value);
@@ -144,10 +146,13 @@ export class Branch {
         for (const name of Object.keys(queries)) for (const { labels, values: line } of of(name)) values[name].set(labels.fog_path, line[line.length - 1]);
         children.sparks = new Map(of("first").map(({ labels, values: line }) => [labels.fog_path, line]));
       }
-    } catch {
-      return; // what was known before stays
+    } catch ({ name, message }) {
+      if (name === "AbortError") return;
+      children.error = message; // the values stay
+      children.draw();
+      return;
     }
-    Object.assign(children, { metric: first, values: values.first, more: { metric: second ?? null, values: values.second } });
+    Object.assign(children, { metric: first, values: values.first, more: { metric: second ?? null, values: values.second }, error: "", valuesAt: this.window.to });
     children.draw();
   }
 

@@ -34,7 +34,7 @@ export class Node {
     this.recent = new Recent(page, this.path);
     this.colouring = new Colouring(page);
     this.map = new MapCard({ height: 96, under: parentOf(this.path), outlined: this.path, plain: true, open: (path) => page.go(toPlace(page.route, path)) });
-    this.metrics = new NodeMetrics(page, this.path, (name) => this.explain.load(name));
+    this.metrics = new NodeMetrics(page, this.path, (row) => this.explain.load(row));
     this.explain = new Explain(page, this.path);
     this.top = h("div.order-1");
     this.side = h("div", this.map.element);
@@ -71,13 +71,13 @@ export class Node {
     const { signal } = this.abort;
     const window = spanOf(page.route, page.now());
     const series = all ? [() => metrics.load(window, signal)] : metrics.jobs(window, signal);
-    await this.rounds.run([() => this._about(signal), ...series, () => explain.load(explain.name), () => this.recent.load(signal), () => this.colouring.load()], all);
+    await this.rounds.run([() => this._about(signal), ...series, () => explain.load(), () => this.recent.load(signal), () => this.colouring.load()], all);
     const { first, others } = metrics;
-    if (!this.settled && first && first !== explain.name) await explain.load(first);
+    if (!this.settled && first && first.name !== explain.name) await explain.load(first);
     this.settled ||= Boolean(first && others); // before that is known, the odd one may be another
     if (page.now() - (this.dayAt ?? 0) > 600) {
       this.dayAt = page.now();
-      this.day = await day(path, this.dayAt, signal);
+      this.day = metrics.lack ? null : await day(path, this.dayAt, signal);
     }
     this.update();
   }
@@ -101,7 +101,7 @@ export class Node {
     put(this.top, this._verdict());
     if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
     if (node) put(this.facts, h("dl.card.facts", facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", h("dt", name), h("dd", { title }, value)))));
-    put(this.life, lifeCard(this.day, this.explain.node, now));
+    put(this.life, lifeCard(this.day, this.explain.node, now, this.metrics.lack));
     put(this.events, eventsCard(page, this.recent, { title: "Events here" }));
     put(this.commands, this._commands());
   }
