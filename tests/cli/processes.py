@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.cli.warm import WarmPopen, may_be_warm
+
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
 _STATE = tempfile.TemporaryDirectory(prefix="fog-tests-state-")
 ENVIRON["XDG_STATE_HOME"] = _STATE.name  # out of the home of whoever runs the tests
@@ -18,14 +20,7 @@ ENVIRON["FOG_KERNELS"] = "numpy"  # as tests/conftest.py says; where a disk is r
 @contextmanager
 def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """Provide a `fog` command that runs; killed when the test is done with it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fog_cli", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRON | environ,
-    )
+    process = _started(arguments, environ)
     try:
         yield process
     finally:
@@ -35,12 +30,18 @@ def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Return a `fog` command from beginning to end."""
-    return subprocess.run(
-        [sys.executable, "-m", "fog_cli", *arguments],
+    with fog(*arguments, **environ) as process:
+        output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def _started(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.Popen[str]:
+    warm = may_be_warm(arguments[0], environ)
+    return (WarmPopen if warm else subprocess.Popen)(
+        arguments if warm else [sys.executable, "-m", "fog_cli", *arguments],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=ENVIRON | environ,
-        check=False,
-        timeout=60,
     )
