@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Route
 
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
@@ -97,6 +98,29 @@ async def test_a_tab_that_is_opened_behind_another(url: str) -> None:
         assert [address.partition("/api/")[2] for address in opened.asked].count("status") == 1
         assert not any("/api/stream" in address for address in opened.asked)
         assert opened.said == []
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_stream_that_cannot_be_had(url: str, is_answered: bool) -> None:  # noqa: FBT001 - a case
+    """As many follow as may, or something between holds it up: it asks each 10 s, says so, and loads what it shows."""
+
+    async def refuse(route: Route) -> None:
+        if is_answered:
+            await route.fulfill(status=503, json={"error": "as many clients follow as may"})
+
+    async with tab("about:blank") as opened:
+        await opened.page.clock.install()
+        await opened.page.route("**/api/stream", refuse)
+        await opened.page.goto(url)
+        await opened.shows("All well", "h1")
+        states = []
+        for _ in range(60):
+            await opened.page.clock.run_for(1_000)
+            await opened.evaluate("fetch('-/ready').then(() => null)")  # by then what was asked before is answered, too
+            states.append(await opened.page.locator("#pill").get_attribute("data-state"))
+        assert "disconnected" not in states
+        assert set(states[20:]) == {"polling"}
+        assert sum("/api/alerts" in address for address in opened.asked) > 4
 
 
 async def test_a_tab_that_was_left_for_an_hour(url: str) -> None:

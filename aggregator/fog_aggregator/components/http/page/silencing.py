@@ -31,7 +31,7 @@ HEADER: Final = "X-Requested-With"
 """A page of a stranger's cannot send it: a browser asks this server first, which says no."""
 COMMANDS_ONLY: Final = (
     "silences are made and ended by an operator's command, not over HTTP: `fog silence add`, `expire`; "
-    "--http.silences lets logins make them here that may"
+    "--http.silences lets logins that may make and end them by POST at /api/silences/add and /api/silences/expire"
 )
 _SHORTEST, _LONGEST = 60, 7 * 86_400
 _LONGEST_COMMENT: Final = 300
