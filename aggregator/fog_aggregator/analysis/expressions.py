@@ -24,7 +24,7 @@ def least_window(interval: float, step: float) -> int:
     jump. The step is the one before the first sample of a window, so that each window has the same number of frames.
 
     Args:
-        interval: How often the live node sends that does so most seldom, seconds.
+        interval: How often those live nodes send whose frames must be even, seconds.
         step: How often the history keeps totals, seconds.
     """
     return max(_SHORTEST, ceil(_FRAMES * max(interval, step) + step))

@@ -74,7 +74,7 @@ class Inventory:
         """Return how many nodes at and under a path are missing, or not read, and where."""
         return self._absent(Selection(under), life)
 
-    def interval(self, under: Path, share: float = 1.0) -> float:
+    def interval(self, under: Path, share: float) -> float:
         """Return the seconds within which a share of the live nodes at and under a path send a frame; 0 without any."""
         tree = self._planner.tree
         span = tree.span(under)
