@@ -156,6 +156,7 @@ async def test_events_are_asked_by_path_name_time_and_number(served: Served) -> 
 
     assert await asked("path=fog/0&name=boom") == [1, 3]
     assert await asked(f"path=fog/0&since={START + 1}") == [3, 4]
+    assert await asked(f"until={START + 2}&limit=2") == [1, 2]
     assert await asked("limit=2") == [4, 1]
     assert await asked("limit=0") == []
     assert await asked("path=nobody") == []

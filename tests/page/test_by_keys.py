@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator
+from playwright.async_api import Locator, Route
 
 from fog_cli.api import Api
 from fog_testing.waiting import eventually
@@ -129,6 +129,61 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
         await press("k")
         await press("Enter")
         await opened.page.wait_for_url("**/#/fog/**")
+        assert opened.said == []
+
+
+async def test_runs_and_pauses_of_events(fleet: Rich) -> None:
+    """`e` shows each event of a run; Space holds the list, from a row too; a span asks for none that came later."""
+    event = {"path": "fog/a/r0/n1", "timestamp": 1000.0, "value": None, "labels": {}, "metadata": {}}
+    events = [event | {"name": name} for name in ("began", "began", "began", "ended")]
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(json={"events": events, "next": None, "kept": 4, "lost": 0, "repeated": 0})
+
+    async with tab("about:blank") as opened:
+        press = opened.page.keyboard.press
+        await opened.page.route("**/api/events*", answer)
+        await opened.page.goto(f"{fleet.url}/#/?view=events&from=900&to=1100")
+        await opened.shows("2 like it", "table")
+        rows = opened.page.locator("section[aria-label=Events] tbody tr")
+        for number in (4, 2):
+            await press("e")
+            assert await rows.count() == number
+        assert all("until=1160" in address for address in opened.asked if "/api/events" in address)
+        await press("j")
+        for state in ("true", "false"):
+            await press(" ")
+            await opened.page.locator(f"button[aria-pressed={state}]", has_text="Space").wait_for()
+        assert opened.said == []
+
+
+async def test_keys_come_back_from_where_one_types(fleet: Rich) -> None:
+    """`Enter` leaves a filter as it is, `Esc` the span of time; with Ctrl the map leaves keys to the browser."""
+    focused = "document.activeElement.tagName"
+    async with tab(f"{fleet.url}/#/fog/a/r0") as opened:
+        press = opened.page.keyboard.press
+        await opened.shows("n5", "[aria-label=Children]")
+        await press("f")
+        await opened.page.keyboard.type("n1")
+        await press("Enter")
+        assert await opened.evaluate(focused) == "BODY"
+        await press("t")
+        assert await opened.evaluate(focused) == "SELECT"
+        await press("Escape")
+        assert await opened.evaluate(focused) == "BODY"
+        await press("g")
+        await press("a")
+        await opened.page.locator("[aria-label=Firing] tr.open").first.wait_for()
+        await press("j")
+        await press("Enter")
+        await opened.page.wait_for_url("**open=*")
+        assert "error_ratio" in await copied(opened, "y")
+        await opened.page.goto(fleet.url)
+        leaves = """(key) => document.querySelector('canvas').dispatchEvent(
+            new KeyboardEvent('keydown', { ...key, cancelable: true }))"""
+        await opened.page.locator("canvas").first.focus()
+        assert not await opened.page.evaluate(leaves, {"key": "ArrowDown"})
+        assert await opened.page.evaluate(leaves, {"key": "ArrowDown", "ctrlKey": True})
         assert opened.said == []
 
 

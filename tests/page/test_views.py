@@ -111,8 +111,8 @@ async def test_a_stream_that_cannot_be_had(url: str, is_answered: bool) -> None:
     async with tab("about:blank") as opened:
         await opened.page.clock.install()
         await opened.page.route("**/api/stream", refuse)
-        await opened.page.goto(url)
-        await opened.shows("All well", "h1")
+        await opened.page.goto(f"{url}/#/?view=events")
+        await opened.shows("in the span", "main")
         states = []
         for _ in range(60):
             await opened.page.clock.run_for(1_000)
@@ -120,7 +120,8 @@ async def test_a_stream_that_cannot_be_had(url: str, is_answered: bool) -> None:
             states.append(await opened.page.locator("#pill").get_attribute("data-state"))
         assert "disconnected" not in states
         assert set(states[20:]) == {"polling"}
-        assert sum("/api/alerts" in address for address in opened.asked) > 4
+        for question in ("alerts", "events"):
+            assert sum(f"/api/{question}" in address for address in opened.asked) > 4
 
 
 async def test_a_tab_that_was_left_for_an_hour(url: str) -> None:

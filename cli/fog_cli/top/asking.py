@@ -151,6 +151,8 @@ def _events(api: Api, state: State, now: float) -> Iterator[Question]:
     yield from _head(api, state, now)
     if not state.chosen.paused:
         query = {"path": state.where.path, "since": state.where.times(now)[0]}
+        if state.where.until:
+            query["until"] = state.where.until
         most = min(MOST_EVENTS, (state.chosen.row // EVENTS + 2) * EVENTS)
         yield Question("events", lambda: pages.events(api, query, most), _set("events"))
 

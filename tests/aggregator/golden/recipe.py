@@ -51,6 +51,7 @@ VIEWS = {
 }
 EXPLAINED = ("whole_total", "mixed_total", "delay", "load", "level", "transient_total", "huge_total")
 LATER = 8 * DAY
+EVERY_EVENT = {"path": (), "name": None, "since": None, "until": None, "limit": 100, "before": None}
 
 
 def metric(member: Member, name: str) -> Any:
@@ -280,7 +281,11 @@ def answers(network: NetworkCollector) -> dict[str, Any]:
         "retired": retired(network),
         "nodes": nodes | {"nodes": network.inventory(lambda fleet: fleet.nodes(listed))},
         "tree": tree(network, (), 5),
-        "events": json.loads(b"".join(events(network, (), None, None, 100, None)[1])),
+        "events": json.loads(
+            b"".join(
+                events(network, dict.fromkeys(("name", "since", "until", "before")) | {"path": (), "limit": 100})[1]
+            )
+        ),
     }
 
 

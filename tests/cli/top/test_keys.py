@@ -295,5 +295,10 @@ def test_events_can_be_paused() -> None:
     assert text(state).index("■  node_lost") < text(state).index("○  deployed")
     assert pressed(state, " ") == []
     assert "paused" in text(state)
+    assert pressed(state, " ") == [LOAD]
+    state.where.until = NOW - 600
+    api = Answering({"/api/events": lambda query: query | {"events": [], "next": None}})
+    [asked] = [one.ask() for one in questions(api, state, NOW, again=False) if one.name == "events"]
+    assert asked["until"] == NOW - 600, "none that came later takes the place of those of the span"
     pressed(state, "f", *"deploy", "enter")
     assert "node_lost" not in text(state)

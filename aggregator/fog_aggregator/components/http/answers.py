@@ -28,21 +28,15 @@ def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
     return network.inventory(lambda fleet: fleet.tree(under, depth))
 
 
-def events(
-    network: NetworkCollector,
-    under: Path,
-    name: str | None,
-    since: float | None,
-    limit: int,
-    before: Mark | None,
-    root: Path = (),
-) -> tuple[str, Iterator[bytes]]:
+def events(network: NetworkCollector, query: Mapping[str, Any], root: Path = ()) -> tuple[str, Iterator[bytes]]:
     """Return the newest events, oldest first, as JSON, behind its ETag: each event is opened when its turn comes.
 
     The totals are of the whole fleet: for nobody who is shown less. `next` is the `before` of the page with earlier
     events; null on the last page. An event never changes: the tag is made of the totals and of the events' marks.
     """
-    found, totals = network.find_events(under, name, since, limit + 1, before)
+    limit, until = query["limit"], query["until"]
+    before = query["before"] or (None if until is None else Mark(until, 0, 0, ()))
+    found, totals = network.find_events(query["path"], query["name"], query["since"], limit + 1, before)
     more, page = len(found) > limit, found[len(found) - min(limit, len(found)) :]
     after = page[0].mark if more and page else None
     head = (dict.fromkeys(totals) if root else totals) | {"next": None if after is None else format_mark(after)}

@@ -183,6 +183,7 @@ METRIC: Final = Parameter("name", "the metric's name", {"type": "string"}, _text
 SINCE: Final = Parameter(
     "since", "only what was received after this moment, unix seconds", {"type": "number"}, _seconds
 )
+UNTIL: Final = Parameter("until", "only what was received before this moment", {"type": "number"}, _seconds)
 STATE: Final = Parameter(
     "state",
     "only nodes in this state, or in one of several",
@@ -203,3 +204,4 @@ LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
 SILENCES: Final = _number("limit", "how many at most: a fleet has no more", 0, MAX_SILENCES, MAX_SILENCES)
 BEFORE: Final = Parameter("before", "only what was listed before: the `next` of a page", {"type": "string"}, _mark)
 OFFSET: Final = _number("offset", "how many to leave out before the first", 0, 1_000_000_000, 0)
+EVENTS: Final = (PATH, NAME, SINCE, UNTIL, LIMIT, BEFORE)

@@ -166,12 +166,11 @@ async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
 
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
-    wanted = (query["path"], query["name"], query["since"], query["limit"], query["before"])
     if not request.app[STATUS].lists_events_of_branches():
         known = request.app[NETWORK].inventory(lambda fleet: fleet.branches(query["path"]))
         note_missing(request, dict.fromkeys(known, _THEIR_OWN))
     async with request.app[SLOTS].acquire(request):
-        found = await asyncio.to_thread(answers.events, request.app[NETWORK], *wanted, shown_to(request))
+        found = await asyncio.to_thread(answers.events, request.app[NETWORK], query, shown_to(request))
         return await send_chunks(request, *found)
 
 
@@ -305,7 +304,7 @@ ROUTES: Final = (
         "/api/events",
         "the newest events, oldest first",
         _events,
-        (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT, parameters.BEFORE),
+        parameters.EVENTS,
         "Events",
         errors=(304, 404, 503),
         reach=Reach.SUBTREE,

@@ -217,8 +217,8 @@ class Page {
 
   _press(name, event) {
     if (document.querySelector("dialog[open]")) return false; // a dialog has keys of its own
-    const inControl = event.target instanceof HTMLElement && event.target.closest("button, a, select, summary");
-    if (inControl && (name === "Enter" || name === " ")) return false;
+    const own = { Enter: "button, a", " ": "button" }[name]; // what does something of its own at this key
+    if (own && event.target instanceof HTMLElement && event.target.closest(own)) return false;
     if (name === "/") this.search.open();
     else if (name === "?") this._keys();
     else if (name === "t") byId("span").querySelector("select")?.focus();

@@ -11,10 +11,10 @@ export function filterField(page, what, hint, changed, hides = false) {
     changed();
   };
   const press = ({ key }) => {
+    if (key === "Enter") field.blur(); // the keys are the table's again
     if (key !== "Escape") return;
     field.value = "";
     field.hidden = hides;
-    field.blur();
     note();
   };
   const field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: hint, "aria-label": `Filter the ${what} (f)`, value, hidden: hides && !value, oninput: note, onkeydown: press }));

@@ -1,5 +1,8 @@
 // Keys. They do nothing while somebody types, nor with a modifier.
 
+/** Whether a key is the browser's own. */
+export const isModified = (event) => event.ctrlKey || event.metaKey || event.altKey;
+
 const GO = { o: "overview", n: "nodes", a: "alerts", e: "events", m: "metrics" };
 
 /**
@@ -9,9 +12,12 @@ const GO = { o: "overview", n: "nodes", a: "alerts", e: "events", m: "metrics" }
 export function listen({ go, press }) {
   let chord = 0;
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable]");
-    if (typing && event.key !== "Escape") return;
+    if (isModified(event)) return;
+    const typing = event.target instanceof HTMLElement && /** @type {HTMLElement | null} */ (event.target.closest("input, textarea, select, [contenteditable]"));
+    if (typing) {
+      if (event.key === "Escape") typing.blur();
+      return;
+    }
     if (chord && Date.now() - chord < 1500 && GO[event.key]) {
       chord = 0;
       event.preventDefault();

@@ -6,6 +6,7 @@ import { paint, rows } from "../draw/icicle.js";
 import { label } from "../draw/labels.js";
 import { NOT_LIVE } from "../data/tree.js";
 import { shownOf } from "./coverage.js";
+import { isModified } from "./keys.js";
 
 const MOST_LEVELS = 6;
 const PHONE = 700;
@@ -154,7 +155,7 @@ export class MapCard {
     canvas.addEventListener("mouseleave", () => { this.over = -1; this._say(); });
     canvas.addEventListener("click", (event) => { const place = this._at(event); if (place >= 0) this.options.open(this.tree.path(place)); });
     canvas.addEventListener("blur", () => { this.focus = -1; this.draw(); });
-    canvas.addEventListener("keydown", (event) => { if (this.press(event.key)) { event.preventDefault(); event.stopPropagation(); } });
+    canvas.addEventListener("keydown", (event) => { if (!isModified(event) && this.press(event.key)) { event.preventDefault(); event.stopPropagation(); } });
   }
 
   _at(event) {

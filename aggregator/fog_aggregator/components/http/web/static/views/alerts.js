@@ -120,6 +120,7 @@ export class Alerts {
   press(name) {
     const row = this.element.querySelector(`tr[tabindex]${this.element.querySelector("tr:focus") ? ":focus" : ""}`);
     if (name === "s" && row) /** @type {any} */ (row).click();
+    else if (name === "y") return this.page.copy(this.page.fleet.problems.find(({ id }) => id === this.page.route.query.open)?.query);
     else if (name === "o") this._note({ sort: after(ALERTS_BY, this.sort) });
     else return step(this.element, name, "tr[tabindex]");
     return true;

@@ -18,7 +18,7 @@ const EVENTS_BY = ["time", "name", "place"];
 export class Events {
   constructor(page) {
     this.page = page;
-    this.paused = false;
+    this.paused = this.unfolded = false;
     this.abort = new AbortController();
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" }));
     this.head = h("div.about");
@@ -30,10 +30,10 @@ export class Events {
     this.element = h(
       "div.stack",
       h("section.card", { "aria-label": "Events over time" }, this.head, h("div.body", this.canvas), this.chips),
-      card("Events", { note: "runs of the same name and place are folded", end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, table(["time", "event", "place", "-#value", "-labels", "-metadata"], this.body), this.rest),
+      card("Events", { note: ["runs of the same name and place are folded ", key("e")], end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, table(["time", "event", "place", "-#value", "-labels", "-metadata"], this.body), this.rest),
     );
-    this.onEvent = () => { if (!this.paused) this.load(); };
-    page.live.addEventListener("event", this.onEvent);
+    this.onEvent = () => this.load();
+    for (const kind of ["event", "gap"]) page.live.addEventListener(kind, this.onEvent); // where it polls, each time
     dragged(this.canvas, (place) => this.window.from + (place / this.canvas.clientWidth) * (this.window.to - this.window.from), (from, to) => page.choose(from, to), () => this._bars());
     this.observer = new ResizeObserver(() => this._bars());
     this.observer.observe(this.canvas);
@@ -43,7 +43,7 @@ export class Events {
   close() {
     this.abort.abort();
     this.observer.disconnect();
-    this.page.live.removeEventListener("event", this.onEvent);
+    for (const kind of ["event", "gap"]) this.page.live.removeEventListener(kind, this.onEvent);
   }
 
   get sort() {
@@ -51,7 +51,7 @@ export class Events {
   }
 
   async load() {
-    if (!this.page.status?.ready) return;
+    if (this.paused || !this.page.status?.ready) return;
     if (this.loading) {
       this.again = true;
       return;
@@ -60,7 +60,7 @@ export class Events {
     const { route } = this.page;
     try {
       const window = spanOf(route, this.page.now());
-      this.answer = await ask("api/events", { path: route.path, since: window.from, limit: EVENTS_AT_ONCE }, { signal: this.abort.signal });
+      this.answer = await ask("api/events", { path: route.path, since: window.from, until: window.live ? "" : window.to + 60, limit: EVENTS_AT_ONCE }, { signal: this.abort.signal });
       this.window = window;
       this.error = "";
     } catch (error) {
@@ -85,7 +85,7 @@ export class Events {
     put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))), h("span.label.end.wide", "drag over the bars to choose a span"));
     const shown = events.filter(({ name }) => !chosen || name === chosen);
     const order = { time: () => 0, name: (one, other) => compare(one.event.name, other.event.name), place: (one, other) => compare(common(one.paths), common(other.paths)) }[this.sort];
-    put(this.body, folded(shown).sort(order).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
+    put(this.body, (this.unfolded ? shown.map((event) => ({ event, like: 0, paths: [event.path] })) : folded(shown)).sort(order).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
     put(this.order, this.sort === "time" ? "newest first" : `by ${this.sort}`);
     put(this.rest, answer.next ? "Older ones are at /api/events, page by page." : events.length ? "Older ones are no longer kept, or before the span." : "No event in this span.");
     this.events = shown;
@@ -97,7 +97,7 @@ export class Events {
     return h(
       "tr",
       h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),
-      h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("span.badge", `${count(like)} like it`)] : null),
+      h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("button.badge", { onclick: () => this._unfold() }, `${count(like)} like it ▸`)] : null),
       h("td", h("a.path", { href: toPlace(this.page.route, place), title: place || null, "data-key": `${event.timestamp} ${event.path} ${event.name}` }, shortened(place) || "the fleet")),
       h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
       h("td.mono.quiet.wide.long", pairs(event.labels)),
@@ -116,9 +116,15 @@ export class Events {
     if (!this.paused) this.load();
   }
 
+  _unfold() {
+    this.unfolded = !this.unfolded;
+    this.update();
+  }
+
   /** @returns {boolean} whether the key was ours */
   press(name) {
     if (name === " ") this._pause();
+    else if (name === "e") this._unfold();
     else if (name === "o") {
       this.page.note({ sort: after(EVENTS_BY, this.sort) });
       this.update();
