@@ -176,7 +176,7 @@ async def test_keys_come_back_from_where_one_types(fleet: Rich) -> None:
         await opened.page.locator("[aria-label=Firing] tr.open").first.wait_for()
         await press("j")
         await press("Enter")
-        await opened.page.wait_for_url("**open=*")
+        await opened.page.wait_for_url("**open=**")
         assert "error_ratio" in await copied(opened, "y")
         await opened.page.goto(fleet.url)
         leaves = """(key) => document.querySelector('canvas').dispatchEvent(
