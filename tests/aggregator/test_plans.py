@@ -178,7 +178,7 @@ def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[s
         plans_are_as_new(planner, fleet.state)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(histories())
 def test_orders_change_plans_as_they_change_new_ones(history: list[tuple[str, str, int]]) -> None:
     """Places are taken out of the numbers, and in again, while frames come."""

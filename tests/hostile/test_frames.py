@@ -14,7 +14,7 @@ from fog_proving.fuzz.frames.mutation import mutate
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 VECTORS: Final = Path(__file__).parents[2] / "schema/vectors"
-_BY_CHANCE: Final = 200
+_BY_CHANCE: Final = 100
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*.bin")), ids=lambda file: file.stem)
