@@ -28,6 +28,10 @@ settings.load_profile("short")
 # start have none: numba takes each half a second to import, and 120 MB.
 os.environ.setdefault("FOG_KERNELS", "numpy")
 
+# Each process that imports aiohttp reads all certificates that this machine trusts, a tenth of an aggregator's
+# start. Nothing here talks to anybody whom these vouch for: tests of TLS name their own.
+os.environ.setdefault("SSL_CERT_FILE", os.devnull)
+
 _COMPILE = """
 from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.load import load

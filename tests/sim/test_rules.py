@@ -7,8 +7,6 @@ import pkgutil
 import re
 from pathlib import Path
 
-import pytest
-
 from fog_proving.sim import mutations
 from fog_proving.sim.mutations import MUTATIONS
 
@@ -62,7 +60,8 @@ def test_the_table_of_mutations_has_every_one() -> None:
     assert listed == {name: mutation.number for name, mutation in MUTATIONS.items() if name}
 
 
-@pytest.mark.parametrize("file", CITING, ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_cited_rule_exists(file: Path) -> None:
+def test_a_cited_rule_exists() -> None:
     """Code and documents cite only rules that SPEC.md has."""
-    assert set(re.findall(rf"\b{NUMBER}\b", file.read_text("utf-8"))) <= set(RULES)
+    cited = {file: set(re.findall(rf"\b{NUMBER}\b", file.read_text("utf-8"))) for file in CITING}
+    assert len(cited) > 1000
+    assert {str(file): wrong for file, rules in cited.items() if (wrong := rules - set(RULES))} == {}
