@@ -120,6 +120,8 @@ def test_the_deepest_place_is_found(expression: str, levels: Sequence[int]) -> N
     assert found.reason == "nothing lies below it"
     assert [step.path for step in found.steps] == [(), ("fog",), ("fog", "2")]
     assert [step.rest for step in found.steps] == [0, 0, 0]
+    changes = [after - before for before, after in (values(step.path) for step in found.steps)]
+    assert [step.share for step in found.steps] == pytest.approx([change / total for change in changes])
     for step in found.steps:
         factor = 2 if "*" in expression else 1
         assert (step.part.before, step.part.after) == tuple(factor * value for value in values(step.path))

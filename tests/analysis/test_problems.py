@@ -128,6 +128,20 @@ def test_the_worst_comes_first_and_states_are_apart() -> None:
     assert found[2].text == ""
 
 
+@pytest.mark.parametrize(
+    ("silent", "text"),
+    [
+        (dict.fromkeys(rack("r1", 4), 0.0), "4 of 10 nodes are silent."),
+        ({node: 60.0 * (node[2] == "3") for node in rack("r1")}, "All 10 nodes fell silent within 60 s."),
+        ({node: 60.1 * (node[2] == "3") for node in rack("r1")}, "All 10 nodes fell silent."),
+    ],
+)
+def test_what_is_said_of_silence(silent: dict[Path, float], text: str) -> None:
+    """Some of the nodes; all within a minute, which is together; all over longer."""
+    [found] = problems([Active("BranchLost", ("fog", "r1"), "firing")], MadeUp(FLEET, silent))
+    assert found.text == text
+
+
 def test_a_flood_is_one_line() -> None:
     """A hundred alerts of a hundred nodes, silent over some minutes."""
     silent = {node: 100.0 * number for number, node in enumerate(FLEET)}

@@ -25,12 +25,16 @@ POSITIVE = st.floats(1e-3, 1e6)
         (2.9, [1.0, 1.0, 1.0, 1.0], False),
         (3.0, [1.0, 1.0, 1.0, 1.0], True),
         (30.0, [1.0, 10.0, 20.0, 5.0, 15.0], False),
+        (3.22, [0.5, 0.75, 1.0, 1.25, 1.5], False),
+        (3.23, [0.5, 0.75, 1.0, 1.25, 1.5], True),
+        (3.34, [10.0, 10.1, 9.9, 10.0], False),
+        (3.33, [10.0, 10.1, 9.9, 10.0], True),
         (1.0, [0.0, 0.0, 0.0, 0.0], True),
         (0.0, [0.0, 0.0, 0.0, 0.0], False),
     ],
 )
 def test_unlike_is_far_in_both(value: float, others: list[float], *, unlike: bool) -> None:
-    """A sick host, a healthy one, a dead one, nearly and just three times, a wide field, one that is not 0, all 0."""
+    """A sick host, a healthy and a dead one; nearly and just 3 times, 6 deviations, a third; not 0 among 0; 0."""
     found = likeness(value, others)
     assert found is not None
     assert found.is_unlike is unlike
@@ -79,6 +83,15 @@ def test_a_change_that_no_child_explains(
     """Nothing; as the nodes are; half of it in a tenth of the nodes."""
     found = where(Blame([step(("fog",), changes)], ("fog",), None, ""), NODES.__getitem__)
     assert (found.spread, list(found.way)) == (spread, way)
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.39, Spread.EVEN), (0.41, Spread.MOSTLY)])
+def test_a_change_is_spread_evenly_below_twice_the_share_of_the_nodes(share: float, spread: Spread) -> None:
+    """Five children with a fifth of the nodes each."""
+    rest = dict.fromkeys("bcde", (1 - share) / 4)
+    changed = Blame([step(("fog",), {"a": share, **rest})], ("fog",), None, "")
+    found = where(changed, lambda path: 100 if path == ("fog",) else 20)
+    assert found.spread is spread
 
 
 def test_a_change_that_one_child_explains() -> None:

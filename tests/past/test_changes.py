@@ -25,16 +25,21 @@ async def changes(fog: Asked, before: float) -> Any:
 
 
 async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) -> None:
-    """A gauge that rose at one node, before one that stayed; the answer is as described."""
+    """A gauge that rose most, before one that stayed; the way ends where nobody has 80 % of it; it is as described."""
     async with asked(fog_nats, history_step=STEP) as fog:
-        queues = []
+        queues, loads = [], []
         for number in range(4):
             node = await fog.node(f"fog/{number}")
             node.register_gauge("steady", rollup=("sum",)).set(5)
             queues.append(node.register_gauge("queue", rollup=("sum",)))
             queues[-1].set(1)
+            loads.append(node.register_gauge("load", rollup=("sum",)))
+            loads[-1].set(10)
         before = await a_step(fog)
-        queues[3].set(97)
+        for number, change in ((2, 20), (3, 80)):
+            queues[number].set(1 + change)
+        for number, change in ((2, 21), (3, 79)):
+            loads[number].set(10 + change)
         await a_step(fog)
         answer = await changes(fog, before)
         _, document = await fog.get("/api/openapi.json")
@@ -44,8 +49,9 @@ async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) ->
         assert next(iter(found)) == "queue"
         queue, steady = found["queue"], found["steady"]
         assert answer["since"] <= before  # how far back there is history
-        assert (queue["before"], queue["now"], queue["where"]) == (4, 100, "under one place")
-        assert [(one["path"], one["share"]) for one in queue["way"]] == [("fog", 1), ("fog/3", 1)]
+        assert (queue["before"], queue["now"], queue["where"]) == (4, 104, "under one place")
+        assert [(one["path"], one["share"]) for one in queue["way"]] == [("fog", 1), ("fog/3", 0.8)]
+        assert [one["path"] for one in found["load"]["way"]] == ["fog"], "79 % are too few"
         assert (steady["size"], steady["where"], steady["way"]) == (0, "nothing has changed", [])
 
 

@@ -166,8 +166,7 @@ def _with_suppressed(
     )
     for place, problem in enumerate(found):
         if problem.path == branch and problem.state == FIRING:
-            known = Counter(problem.suppressed) + counted
-            joined = replace(problem, suppressed=dict(known), text=f"{problem.text} {text}.".strip())
+            joined = replace(problem, suppressed=dict(counted), text=f"{problem.text} {text}.".strip())
             return [*found[:place], joined, *found[place + 1 :]]
     silence = nodes.silence(branch)
     since = min(alerts[number].since for number in members)
