@@ -34,6 +34,7 @@ LONGEST = 100.0
 """Seconds for a run; with its end less than a test may take, so that it tells what was wrong."""
 
 
+@pytest.mark.usefixtures("forked")
 async def test_a_short_run(tmp_path: Path) -> None:
     """Nodes, an aggregator and the server are killed, the store is wiped, frames come again: nothing is lost."""
     told: list[str] = []
@@ -46,6 +47,7 @@ async def test_a_short_run(tmp_path: Path) -> None:
     assert result.scrapes
 
 
+@pytest.mark.usefixtures("forked")
 async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
     """The same above branches, whose rollups are lost as well: the root says what all nodes have counted."""
     told: list[str] = []
@@ -57,6 +59,7 @@ async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
     assert result.scrapes
 
 
+@pytest.mark.usefixtures("forked")
 async def test_a_short_run_of_a_cluster(tmp_path: Path) -> None:
     """Leaders are killed beside nodes and aggregators: all that was counted is there once there are leaders again."""
     told: list[str] = []
@@ -68,6 +71,7 @@ async def test_a_short_run_of_a_cluster(tmp_path: Path) -> None:
     assert result.scrapes
 
 
+@pytest.mark.usefixtures("forked")
 async def test_a_short_run_of_leaves(tmp_path: Path) -> None:
     """The hub or a site loses its server, and others connections: the root has all that was counted there."""
     told: list[str] = []

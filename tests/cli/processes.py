@@ -36,9 +36,9 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def _started(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.Popen[str]:
-    warm = may_be_warm(arguments[0], environ)
-    return (WarmPopen if warm else subprocess.Popen)(
-        arguments if warm else [sys.executable, "-m", "fog_cli", *arguments],
+    start = WarmPopen if may_be_warm(arguments[0], environ) else subprocess.Popen
+    return start(
+        [sys.executable, "-m", "fog_cli", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -43,6 +43,14 @@ def test_it_is_a_child_that_signals_end() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+def test_it_leads_a_group_when_it_shall() -> None:
+    """As children of the chaos suite do; it may be any module."""
+    says = "import os; print(os.getpgid(0) == os.getpid())"
+    argv = [sys.executable, "-m", "timeit", "-n", "1", "-r", "1", says]
+    with WarmPopen(argv, stdout=subprocess.PIPE, text=True, process_group=0, env=ENVIRON) as process:
+        assert process.communicate(timeout=60)[0].startswith("True\n")
+
+
 def test_jobs_and_variables_of_python_are_never_warm() -> None:
     """Whatever depends on how the interpreter starts, starts one."""
     assert may_be_warm("agent", ["FOG_PATH"])

@@ -1,4 +1,4 @@
-"""`fog` as a fork of a process that has its modules already: to import them is most of what a command costs.
+"""`python -m fog_cli` as a fork of a process that has its modules already: to import them is most of what it costs.
 
 Each worker of a run has one such process, of one thread. Its forks are children of the worker all the same: their
 process ids, signals, exit codes and pipes are those of any process, and each may be killed. They differ from commands
@@ -16,17 +16,17 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import fog_cli
-from fog_cli.jobs.entry import main
 
 _COLD: Final = ("run", "emit")
 """Commands that import next to nothing, and read the environment that the kernel has of their process."""
@@ -40,13 +40,15 @@ def may_be_warm(command: str, environ: Iterable[str]) -> bool:
     return sys.platform == "linux" and command not in _COLD and not any(name.startswith("PYTHON") for name in environ)
 
 
-class WarmPopen(subprocess.Popen[str]):
-    """A `Popen` whose arguments are those of `fog`, and whose process is such a fork."""
+class WarmPopen(subprocess.Popen[Any]):
+    """A `Popen` of `python -m MODULE ARGUMENTS…`, whose process is such a fork."""
 
     def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
         """Do what `Popen` leaves to its own method of this name: start the process, and close its ends of pipes."""
-        environ, pipes = rest[5], rest[9:15]
-        self.pid = _warmed().fork(args, environ, [pipes[0], pipes[3], pipes[5]])
+        environ, pipes, group = rest[5], rest[9:15], rest[21]
+        asked = {"words": list(args[2:]), "environ": dict(environ), "folder": str(Path.cwd()), "group": group}
+        ours = enumerate((pipes[0], pipes[3], pipes[5]))
+        self.pid = _warmed().fork(asked, [end if end >= 0 else number for number, end in ours])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -63,9 +65,8 @@ class _Warmed:
             self._process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=null, stdout=null, cwd=_ROOT)
         atexit.register(self._end)
 
-    def fork(self, arguments: Sequence[str], environ: Mapping[str, str], files: Sequence[int]) -> int:
+    def fork(self, asked: dict[str, Any], files: Sequence[int]) -> int:
         """Return the process id of a new child, with these as its standard files."""
-        asked = {"arguments": list(arguments), "environ": dict(environ), "cwd": str(Path.cwd())}
         with self._lock, _adopting():
             socket.send_fds(self._control, [json.dumps(asked).encode()], files)
             pid = int(self._control.recv(64))
@@ -144,14 +145,18 @@ class _Fork:
 
 
 def _run(asked: dict[str, Any]) -> int:
+    """Do what `python -m` does with these words."""
     os.environ.clear()
     os.environ.update(asked["environ"])
-    os.chdir(asked["cwd"])
-    sys.argv[1:] = asked["arguments"]
+    os.chdir(asked["folder"])
+    if asked["group"] >= 0:
+        os.setpgid(0, asked["group"])
+    module, *sys.argv[1:] = asked["words"]
     try:
-        return main()
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         return int(end.code or 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,18 @@
+"""What breaks in a run of chaos are processes that run: how they have come by their modules is no part of it."""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from fog_proving.chaos import processes
+from tests.cli.warm import WarmPopen, may_be_warm
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let children be forks."""
+    if may_be_warm("aggregator", ()):
+        monkeypatch.setattr(processes, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": WarmPopen}))
