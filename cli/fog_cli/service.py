@@ -1,8 +1,8 @@
 """Running a service: signals only set an event, what it drains has one deadline, systemd is told.
 
-The first SIGINT or SIGTERM sets the event; the service then has `DRAIN_SECONDS` to end by itself. A second Ctrl-C ends
-the process at once, and so does the end of that time. Exit code 0 for a service that ended when asked, 1 for one that
-did not manage to.
+The first SIGINT, SIGTERM or SIGHUP sets the event; the service then has `DRAIN_SECONDS` to end by itself. A second
+Ctrl-C ends the process at once, and so does the end of that time. Exit code 0 for a service that ended when asked, 1
+for one that did not manage to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run_service(serve: Serve, *, drain: float = DRAIN_SECONDS, stop_on_eof: bool
     """Run `serve(stop)` to its end and return its exit code.
 
     Args:
-        serve: Called with an event that the first SIGINT or SIGTERM sets.
+        serve: Called with an event that the first SIGINT, SIGTERM or SIGHUP sets.
         drain: Seconds it may take to end after that.
         stop_on_eof: The end of standard input sets the event too: the parent that holds its other end is gone.
     """
@@ -74,9 +74,10 @@ def _leave() -> NoReturn:
 
 
 def _heed_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set the event at the first SIGTERM or SIGINT; end the process at a SIGINT after that.
+    """Set the event at the first SIGTERM, SIGINT or SIGHUP; end the process at a SIGINT after that.
 
-    The loop sets the event. It is not asked for the end: a busy one would take the second Ctrl-C as late as the first.
+    A SIGHUP that is ignored, as by `nohup`, stays ignored. The loop sets the event. It is not asked for the end: a busy
+    one would take the second Ctrl-C as late as the first.
     """
     asked = False
 
@@ -86,7 +87,10 @@ def _heed_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
             _quit_at_once()
         asked = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)  # its terminal is closed
+    for number in ends:
         loop.add_signal_handler(number, stop.set)  # wakes the loop, and gives the signal back when the loop is closed
         signal.signal(number, heed)
 

@@ -37,12 +37,20 @@ def start(body: str, drain: float = 20.0, **environ: str) -> subprocess.Popen[st
 
 
 def test_a_signal_lets_it_end() -> None:
-    """SIGTERM and SIGINT set the event, no more; what the service returns is the exit code."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    """SIGTERM, SIGINT and SIGHUP set the event, no more; what the service returns is the exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         process = start("    await stop.wait(); print('drained'); return 0")
         process.send_signal(number)
         out, err = process.communicate(timeout=40)
         assert (process.returncode, out, err) == (0, "drained\n", "")
+
+
+def test_a_closed_terminal_may_be_ignored() -> None:
+    """As by nohup."""
+    code = f"{PROLOGUE}    import signal; return int(signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN)"
+    words = ["nohup", sys.executable, "-c", f"{code}\nsys.exit(run_service(serve))"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=40)
+    assert (done.returncode, done.stdout) == (0, "ready\n")
 
 
 def test_the_second_ctrl_c_ends_it_at_once() -> None:
