@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,6 +19,25 @@ from fog_cli.errors import CommandError
 START_SECONDS: Final = 120.0
 """Seconds until a program is ready. The first one compiles its kernels, which takes long on a busy machine."""
 STOP_SECONDS: Final = 20.0
+# A line means that all went well; the pipe's end without one means that the parent died. Its children may still write.
+_REMOVER: Final = 'read -r _ || { for _ in 1 2 3 4 5; do rm -rf -- "$1"; sleep 1; done; }'
+
+
+@contextlib.contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """Provide a directory for what the children write; it is removed at the end, also when this process is killed."""
+    with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
+        remover = subprocess.Popen(
+            ["/bin/sh", "-c", _REMOVER, "fog-demo-remover", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield Path(name)
+        finally:
+            remover.communicate(b"\n")
 
 
 class Child:
@@ -47,6 +68,7 @@ class Child:
         command = [sys.executable, "-m", "fog_cli", *arguments, "--stop-on-eof"]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, log.open("wb") as errors:
             manager.settimeout(0)  # as event loops want it
+            notify.unlink(missing_ok=True)  # of one that did not start
             manager.bind(str(notify))
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -65,15 +87,15 @@ class Child:
         return child
 
     async def _ready(self, manager: socket.socket) -> None:
-        received = asyncio.create_task(asyncio.get_running_loop().sock_recv(manager, 100))
+        ready = asyncio.create_task(_notified(manager, b"READY=1"))
         ended = asyncio.create_task(self._process.wait())
         try:
-            await asyncio.wait({received, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ready, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             self.check()
-            if not received.done():
+            if not ready.done():
                 raise CommandError(f"{self.name} was not ready within {START_SECONDS:g} s")
         finally:
-            received.cancel()
+            ready.cancel()
             ended.cancel()
 
     @property
@@ -109,3 +131,9 @@ class Child:
         words = (line.strip(" |+-") for line in reversed(lines))  # the frame around a traceback of several errors
         last_words = next(filter(None, words), "it said nothing").removeprefix(f"{self.name}: ")
         return CommandError(f"{self.name} ended with code {self._process.returncode}: {last_words}")
+
+
+async def _notified(manager: socket.socket, state: bytes) -> None:
+    """Wait until a process notifies of this state; one that cannot start notifies of others, such as STOPPING=1."""
+    while await asyncio.get_running_loop().sock_recv(manager, 100) != state:
+        pass

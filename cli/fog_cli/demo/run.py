@@ -11,8 +11,6 @@ import json
 import math
 import random
 import secrets
-import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,12 +25,13 @@ from fog_bus.options.kinds import Address, show_address
 from fog_cli.actions import books
 from fog_cli.bus import connected_link
 from fog_cli.commands.trial.demo import Settings
+from fog_cli.demo.addresses import start_listening
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.light_nodes import LightNodes, plan_of
 from fog_cli.demo.nodes import FogNodes
 from fog_cli.demo.pace import Pace, follow
-from fog_cli.demo.processes import Child
+from fog_cli.demo.processes import Child, temporary_directory
 from fog_cli.demo.program_nodes import PLACE, ProgramNodes
 from fog_cli.demo.screen import Screen
 from fog_cli.demo.story import SECONDS, SHORTEST, Story
@@ -53,7 +52,6 @@ CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
 NO_MESSAGE: Final = 10037
 """JetStream's error code: no message has such a subject."""
-DEFAULT_LISTEN: Final = ("127.0.0.1", 10364)
 
 
 def demo(settings: Settings) -> int:
@@ -93,9 +91,8 @@ async def _tell(settings: Settings, screen: Screen, stop: asyncio.Event) -> int:
     seconds = SECONDS if settings.duration is None else settings.duration
     if seconds < SHORTEST:
         raise UsageError(f"the story takes {SHORTEST:g} s at least, and --duration is {seconds:g} s")
-    with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
-        story = Story(seconds, settings.listen or _free_address(), screen)
-        return await story.tell(stop, Path(name), as_json=settings.json)
+    with temporary_directory() as directory:
+        return await Story(seconds, settings.listen, screen).tell(stop, directory, as_json=settings.json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +103,6 @@ class _Place:
     servers: str
     root: str
     server_is: str
-    listen: Address
-
-    @property
-    def url(self) -> str:
-        """Return the address to open."""
-        return f"http://{show_address(self.listen)}"
 
     @property
     def options(self) -> NatsOptions:
@@ -131,13 +122,13 @@ class _Demo:
         """Start everything, live, stop everything, and say what came of it."""
         async with AsyncExitStack() as stack:
             place = await stack.enter_async_context(self._place())
-            aggregator = await self._aggregator(place, stack)
-            self._screen.invite(place.url)
-            view = AggregatorView(place.url)
+            aggregator, url = await self._aggregator(place, stack)
+            self._screen.invite(url)
+            view = AggregatorView(url)
             host = await self._host_agent(place, stack)
             nodes, programs = self._nodes(place, view, stack), self._programs(place)
             await asyncio.gather(nodes.start(stop), programs.start())
-            self._screen.introduce(self._parts(place, aggregator, host, programs), place.url)
+            self._screen.introduce(self._parts(place, aggregator, host, programs), url)
             await self._live(stop, nodes, view, (aggregator, host))
             self._screen.say("stopping: nodes flush their last counts ...")
             await asyncio.gather(nodes.stop(), programs.stop(), host.finish())
@@ -149,26 +140,30 @@ class _Demo:
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[_Place]:
-        listen = self._settings.listen or _free_address()
-        with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
+        with temporary_directory() as directory:
             if self._settings.nats:
                 # Others may use the same streams: a tree of our own keeps their counts apart from ours.
                 root = f"fog-demo-{secrets.token_hex(4)}"
-                place = _Place(Path(name), ",".join(self._settings.nats), root, "yours", listen)
+                place = _Place(directory, ",".join(self._settings.nats), root, "yours")
                 async with connected_link(place.options):
                     pass  # better to know now than when everything runs
                 yield place
                 return
             try:
                 async with NatsServer() as server:
-                    yield _Place(Path(name), server.url, "fog", f"pid {server.pid}", listen)
+                    yield _Place(directory, server.url, "fog", f"pid {server.pid}")
             except NatsServerError as error:
                 raise CommandError(str(error)) from None
 
-    async def _aggregator(self, place: _Place, stack: AsyncExitStack) -> Child:
-        arguments = ["aggregator", "--listen", show_address(place.listen), "--path", place.root]
-        arguments += ["--state-dir", str(place.directory / "state")]
-        return await self._child(arguments, place, stack)
+    async def _aggregator(self, place: _Place, stack: AsyncExitStack) -> tuple[Child, str]:
+        """Start it, and return it with the address to open."""
+        arguments = ["aggregator", "--path", place.root, "--state-dir", str(place.directory / "state")]
+
+        async def start(listen: Address) -> Child:
+            return await self._child([*arguments, "--listen", show_address(listen)], place, stack)
+
+        child, listen = await start_listening(self._settings.listen, start)
+        return child, f"http://{show_address(listen)}"
 
     async def _host_agent(self, place: _Place, stack: AsyncExitStack) -> Child:
         arguments = ["agent", "--path", f"{place.root}/host", "--interval", f"{self._settings.interval}s"]
@@ -265,19 +260,6 @@ async def _until(condition: Callable[[], Awaitable[T]], seconds: float, complain
         return await eventually(condition, deadline=seconds)
     except TimeoutError:
         raise CommandError(f"{complaint} within {seconds:g} s") from None
-
-
-def _free_address() -> Address:
-    """Our usual address, or a free port when something else has it."""
-    for address in (DEFAULT_LISTEN, (DEFAULT_LISTEN[0], 0)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except OSError:
-                continue
-            return address[0], probe.getsockname()[1]
-    raise CommandError("no free port on 127.0.0.1")
 
 
 async def _last_sequences(place: _Place) -> Mapping[str, int]:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from fog_bus.nats.options import NatsOptions
 from fog_bus.options.kinds import Address, show_address
 from fog_cli.api import Api
+from fog_cli.demo.addresses import start_listening
 from fog_cli.demo.processes import Child
 from fog_cli.demo.screen import Screen
 from fog_cli.demo.story_nodes import INTERVAL, StoryNode
@@ -89,11 +90,11 @@ class Story:
 
     Args:
         seconds: How long it takes; the moments are shares of it.
-        listen: The aggregator's address.
+        listen: The aggregator's address, if it is to be a certain one.
         screen: Takes the lines.
     """
 
-    def __init__(self, seconds: float, listen: Address, screen: Screen) -> None:
+    def __init__(self, seconds: float, listen: Address | None, screen: Screen) -> None:
         self._seconds = seconds
         self._listen = listen
         self._screen = screen
@@ -112,8 +113,8 @@ class Story:
                 server = await stack.enter_async_context(NatsServer())
             except NatsServerError as error:
                 raise CommandError(str(error)) from None
-            await self._start(server.url, directory, stack)
-            await self._play(stop, linger=not as_json)
+            api = Api(await self._start(server.url, directory, stack))
+            await self._play(stop, api, linger=not as_json)
             await asyncio.gather(*(node.stop() for node in self._nodes.values()))
         return self._conclude(stopped=stop.is_set(), as_json=as_json)
 
@@ -133,14 +134,21 @@ class Story:
                 self._screen.say(f"but {what}: {' '.join(one)}")
         return 1 if missing or others else 0
 
-    async def _start(self, servers: str, directory: Path, stack: AsyncExitStack) -> None:
+    async def _start(self, servers: str, directory: Path, stack: AsyncExitStack) -> str:
+        """Start all of it; return the aggregator's address."""
         rules = directory / "story.yml"
         rules.write_text(RULES)
-        arguments = ["aggregator", "--listen", show_address(self._listen), "--rules", str(rules)]
+        arguments = ["aggregator", "--rules", str(rules)]
         arguments += ["--state-dir", str(directory / "state"), "--history-step", "1s"]  # what rules see is as old
-        child = await Child.start(arguments, {"FOG_NATS_URL": servers}, directory)
+
+        async def start(listen: Address) -> Child:
+            words = [*arguments, "--listen", show_address(listen)]
+            return await Child.start(words, {"FOG_NATS_URL": servers}, directory)
+
+        child, listen = await start_listening(self._listen, start)
         stack.push_async_callback(child.stop)
-        self._screen.invite(f"http://{show_address(self._listen)}")
+        url = f"http://{show_address(listen)}"
+        self._screen.invite(url)
         self._screen.say(
             f"Within {self._seconds:g} s a branch dies, errors rise at one node, and one ends in good order."
         )
@@ -150,10 +158,10 @@ class Story:
             node = self._nodes[path] = StoryNode.at(path, options)
             node.connect()
             await node.agent.start()
+        return url
 
-    async def _play(self, stop: asyncio.Event, *, linger: bool) -> None:
+    async def _play(self, stop: asyncio.Event, api: Api, *, linger: bool) -> None:
         """Do what the story says at its moments, and look at the alerts in between; `linger` until its time is over."""
-        api = Api(f"http://{show_address(self._listen)}")
         self._began = time.monotonic()
         chapters = [
             (0.15, f"power fails under {DEAD}: its four nodes are gone", self._power_fails),
