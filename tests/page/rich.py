@@ -35,10 +35,12 @@ class Rich:
     Attributes:
         url: The page's address.
         nats: The server's.
+        crowd: Its nodes.
     """
 
     url: str
     nats: str
+    crowd: Crowd
 
 
 @asynccontextmanager
@@ -62,7 +64,7 @@ async def rich_fleet(directory: Path) -> AsyncIterator[Rich]:
                 crowd.nodes[path].ratio.set(0.25)
             await crowd.cut("silent")
             await eventually(lambda: asyncio.to_thread(_is_told, watcher.url), deadline=60)
-            yield Rich(watcher.url, server.url)
+            yield Rich(watcher.url, server.url, crowd)
 
 
 def _speak(crowd: Crowd) -> None:

@@ -7,7 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from tests.cli.processes import ENVIRON
 from tests.page.browser import PHONE, Tab, browser, needs_browser, tab
 from tests.page.map_pixels import picture
 from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
+from tests.promql.prometheus import BINARY, WHY_NOT, running_prometheus
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
 BRANCH = "#/fog/a?t=15m&m=orders_total&by=siblings"
@@ -344,6 +348,44 @@ async def test_a_query_gives_the_number_of_its_chart(fleet: Rich) -> None:
         query = await copied(opened, "y")
         assert query == 'sum (rate(orders_total{fog_level="1",fog_path="fog/a"}[5m]))'
         assert Api(fleet.url).json("/api/v1/query", {"query": query})["data"]["result"]
+
+
+@pytest.mark.skipif(BINARY is None, reason=WHY_NOT)
+async def test_a_query_gives_its_number_in_a_prometheus(fleet: Rich, tmp_path: Path) -> None:
+    """One that scrapes the level: a gauge exactly, a rate as the aggregator has it from the same seconds."""
+    target = f"static_configs: [{{targets: ['{fleet.url.removeprefix('http://')}']}}]"
+    config = f"scrape_configs: [{{job_name: a, scrape_interval: 1s, params: {{level: ['1']}}, {target}}}]"
+    async with AsyncExitStack() as stack:
+        prometheus = await asyncio.to_thread(stack.enter_context, running_prometheus(tmp_path, config))
+        opened = await stack.enter_async_context(tab("about:blank"))
+
+        async def numbers(query: str) -> tuple[float, float] | None:
+            """Ask both for the same moment; there is no answer while one of them has none."""
+            given = {"query": query, "time": f"{time.time() - 2:.3f}"}
+            ours = await asyncio.to_thread(Api(fleet.url).json, "/api/v1/query", given)
+            theirs = await asyncio.to_thread(partial(prometheus.ask, "query", **given))
+            found = [float(one["value"][1]) for answer in (ours, theirs) for one in answer["data"]["result"]]
+            return (found[0], found[1]) if len(found) == 2 else None
+
+        async def shown(metric: str) -> str:
+            await opened.page.goto("about:blank")
+            await opened.page.goto(f"{fleet.url}/#/fog/a?m={metric}")
+            await opened.shows(metric, ".chart .name")
+            return await copied(opened, "y")
+
+        gauge = await shown("queue_size")
+        await opened.page.locator(".chart .now", has_text="1.5").wait_for(timeout=40_000)
+        assert await eventually(lambda: numbers(gauge), deadline=60) == (1.5, 1.5)
+        counter = await shown("orders_total")
+        assert await eventually(lambda: numbers(counter), deadline=60) is not None
+        fleet.crowd.nodes[RISING].orders.increment(30_000)
+
+        async def is_the_same() -> bool:
+            """Tell whether both have risen by as much: each is stretched to the edges of what it knows of."""
+            ours, theirs = await numbers(counter) or (0.0, 0.0)
+            return 90 < ours == pytest.approx(theirs, rel=0.2)
+
+        await eventually(is_the_same, deadline=60)
 
 
 async def test_a_drag_over_a_chart_marks_what_is_chosen(fleet: Rich) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fog_cli.words.numbers import clock, count, digits, many, span
+from fog_cli.words.numbers import DASH, clock, count, digits, many, span
 from fog_cli.words.paths import is_under, shortened
 from fog_cli.words.text import printable
 
@@ -198,7 +198,7 @@ def when(problem: Problem, now: float) -> str:
     """Say since when, and for how long; or until when."""
     if until := problem.answer.get("silenced_until"):
         return f"{clock(problem.start, 2)} · until {clock(until, 2)}"
-    return f"{clock(problem.start, 2)} · {span(now - problem.start)}" if problem.start else "as usual"
+    return f"{clock(problem.start, 2)} · {span(now - problem.start)}" if problem.start else DASH
 
 
 def place_of(problem: Problem, most: int = 48) -> str:

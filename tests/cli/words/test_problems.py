@@ -87,6 +87,9 @@ def test_nodes_that_are_not_live_do_not_fire() -> None:
     lines = [plain(line) for line in alert_lines(read(answer(LOST, nodes=[STALE])), START)]
     assert lines[0] == "1 firing, 0 pending, 0 silenced"
     assert lines[lines.index("Not live") + 2].startswith("▲ 2  3 nodes stale")
+    missing = {"state": "missing", "groups": [{"path": "fog/a", "nodes": 1, "of": 1, "first": 0, "last": 0}]}
+    [line] = [line for one in alert_lines(read(answer(nodes=[missing])), START) if "fog/a" in (line := plain(one))]
+    assert line.split("fog/a")[1].split()[0] == "–", "nobody knows since when"  # noqa: RUF001 - a dash
     assert "Nothing fires here." in [plain(line) for line in alert_lines(read(answer(nodes=[STALE])), START)]
 
 

@@ -11,7 +11,7 @@ export const MOST_PROBLEMS = 7;
 /** Since when, and for how long; or until when. */
 export function when(problem, now) {
   if (problem.until) return `${clock(problem.start, 2)} · until ${clock(problem.until, 2)}`;
-  return Number.isFinite(problem.start) && problem.start ? `${clock(problem.start, 2)} · ${span(now - problem.start)}` : "as usual";
+  return Number.isFinite(problem.start) && problem.start ? `${clock(problem.start, 2)} · ${span(now - problem.start)}` : "–";
 }
 
 /** The place of a problem: one path, and how many more. */
