@@ -1,4 +1,4 @@
-"""What breaks in a run of chaos are processes that run: how they have come by their modules is no part of it."""
+"""A run of chaos breaks processes that run: how they have come by their modules is no part of it."""
 
 from __future__ import annotations
 
