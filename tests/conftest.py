@@ -20,7 +20,7 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 
 # How long an example takes says more about the machine than about the code. Each run draws other examples than the
 # one before: many runs with few of them find as much as few with many. `--hypothesis-profile long` draws many.
-settings.register_profile("short", deadline=None, max_examples=25)
+settings.register_profile("short", deadline=None, max_examples=15)
 settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile("short")
 

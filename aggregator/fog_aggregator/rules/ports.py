@@ -102,9 +102,10 @@ class Evaluation:
         A recorded series is made by its rule alone: after a pause, a failure or a restart it is not there, and that
         says nothing about the fleet.
         """
-        known_since, back = self.circumstances.known_since, reach(expression)
+        known_since = self.circumstances.known_since
         if known_since is None:
             return ""
+        back = reach(expression)
         if self.moment - back < known_since:
             return f"it looks back {back // 1000} s, and the numbers are known since {written(known_since)}"
         for name in (equal(selector, NAME) for selector in selectors(expression)):

@@ -12,7 +12,7 @@ from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, come, doubted, ended, for_state_series
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following, ended_by
-from fog_aggregator.rules.alerts.lateness import Lateness, rate_window
+from fog_aggregator.rules.alerts.lateness import Lateness
 from fog_aggregator.rules.alerts.pair import INTERVALS, View
 from fog_aggregator.rules.model import ON_SILENCE, AlertingRule
 from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sample
@@ -142,7 +142,7 @@ class AlertingState:
             return [labels for labels, _ in now.storage.query(expression, now.moment)]
 
         judge = Judge(self.part, now.circumstances.coverage, labels_of)
-        lateness = Lateness(now.storage, now.moment, rate_window(self.rule.tree))
+        lateness = Lateness(now.storage, now.moment, self.rule.tree)
         following = Following(self.rule, self.part, now, judge, self._passed(now.at), self.flapping, lateness)
         self.alerts, self.over_limit = following.follow(self.alerts, found)
         quiet = {labels for labels, one in self.flapping.items() if one.is_over(now.at)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final
 
 from fog_aggregator.history.routing import LATE_VALUES, LEVEL, MERGED_VALUES, PATH
@@ -19,7 +20,7 @@ LATE_SHARE: Final = 0.01
 _RATES: Final = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
 
 
-def rate_window(expression: Expression) -> int:
+def _rate_window(expression: Expression) -> int:
     """Return the longest window of a rate in an expression, in milliseconds; 0 without any."""
     calls = (one for one in subexpressions(expression) if isinstance(one, Call) and one.function in _RATES)
     return max((part.range for call in calls for part in call.arguments if isinstance(part, Window)), default=0)
@@ -31,14 +32,19 @@ class Lateness:
     Args:
         storage: The samples of the fleet.
         at: The time of the samples in milliseconds.
-        window: The milliseconds before it that the rates look at; 0 without a rate.
+        expression: The rule's.
     """
 
-    def __init__(self, storage: RuleStorage, at: int, window: int) -> None:
+    def __init__(self, storage: RuleStorage, at: int, expression: Expression) -> None:
         self._storage = storage
         self._at = at
-        self._window = window
+        self._expression = expression
         self._known: dict[str, dict[Path, float] | None] = {}
+
+    @cached_property
+    def _window(self) -> int:
+        """Return the milliseconds that its rates look at; few evaluations ask for it."""
+        return _rate_window(self._expression)
 
     def words(self, scopes: Iterable[Scope]) -> str:
         """Tell how many values of some parts of the tree came late; empty when they are few."""
