@@ -142,13 +142,29 @@ def test_what_is_said_of_silence(silent: dict[Path, float], text: str) -> None:
     assert found.text == text
 
 
-def test_a_flood_is_one_line() -> None:
+def test_many_of_a_place_are_one_line() -> None:
     """A hundred alerts of a hundred nodes, silent over some minutes."""
     silent = {node: 100.0 * number for number, node in enumerate(FLEET)}
     found = problems([Active("NodeStale", node, "firing", "", 1.0) for node in FLEET], MadeUp(FLEET, silent))
     assert [(one.path, one.nodes, one.of, one.text) for one in found] == [
         (("fog",), 100, 100, "100 alerts at 100 places. All 100 nodes fell silent.")
     ]
+
+
+@pytest.mark.parametrize(("number", "lines"), [(10, 10), (11, 1)])
+def test_a_flood_is_one_line(number: int, lines: int) -> None:
+    """More than ten of one rule in ten minutes, at few nodes of the place each; what is older, or another, stays."""
+    few = [path for path in FLEET if path[-1] == "1"] + [("fog", "r1", "5")]
+    new = [Active("Errors", path, "firing", "warning", 5000.0 + 50 * at) for at, path in enumerate(few[:number])]
+    old = Active("Errors", ("fog", "r3", "7"), "firing", "warning", 1000.0)
+    other = Active("Full", ("fog", "r4", "7"), "firing", "warning", 5000.0)
+    found = problems([old, *new, other], MadeUp(FLEET, {}))
+    assert len(found) == lines + 2
+    assert found[0].path == old.path
+    if lines == 1:
+        flood = next(one for one in found if len(one.members) > 1)
+        assert (flood.path, flood.since, flood.nodes, flood.of) == (("fog",), 5000.0, 11, 100)
+        assert flood.text == "A flood of new alerts. 11 alerts at 11 places."
 
 
 @pytest.mark.parametrize(

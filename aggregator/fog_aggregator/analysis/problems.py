@@ -6,9 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final, Protocol
 
-from fog_aggregator.analysis.joining import Joined, join
+from fog_aggregator.analysis.joining import ENOUGH, Joined, join
 from fog_schema.paths import Path
 
 CRITICAL, WARNING, NOTE = "critical", "warning", "note"
@@ -19,6 +20,9 @@ STATES: Final = (FIRING, PENDING, SILENCED)
 BRANCH_SILENT: Final = "Branch silent"
 """The title of a silent branch for which no rule has an alert, and which suppresses others."""
 _WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+FLOOD: Final = 10
+"""More new alerts in 10 minutes are a flood (ISA-18.2): those of one rule are one line, wherever they are."""
+_FLOOD_SECONDS: Final = 600.0
 _TOGETHER: Final = 60.0
 """Nodes whose last frames came within so many seconds fell silent together."""
 
@@ -124,8 +128,8 @@ def title_of(name: str) -> str:
 def problems(alerts: Sequence[Active], nodes: Nodes) -> list[Problem]:
     """Join alerts to problems: the worst first, then the oldest.
 
-    Alerts of one rule in one state are joined by place (`join`). Alerts that a silent branch suppresses are counted in
-    the problem of that branch, and in no other.
+    Alerts of one rule in one state are joined by place (`join`), and more than ten new lines are one. Alerts that a
+    silent branch suppresses are counted in the problem of that branch, and in no other.
     """
     suppressed: defaultdict[Path, list[int]] = defaultdict(list)
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -136,11 +140,26 @@ def problems(alerts: Sequence[Active], nodes: Nodes) -> list[Problem]:
             suppressed[alert.suppressed_by].append(number)
     found: list[Problem] = []
     for members in groups.values():
-        lines = join([alerts[number].path for number in members], nodes.count)
+        joined = join([alerts[number].path for number in members], nodes.count)
+        lines = _without_floods(joined, [alerts[number].since for number in members], nodes)
         found += [_problem(alerts, [members[place] for place in line.members], line, nodes) for line in lines]
     for branch, members in sorted(suppressed.items()):
         found = _with_suppressed(found, branch, members, alerts, nodes)
     return sorted(found, key=_rank)
+
+
+def _without_floods(lines: Sequence[Joined], since: Sequence[float], nodes: Nodes) -> Sequence[Joined]:
+    """Join the lines of a rule that began in the last 10 minutes of its newest one, if they are a flood."""
+    begun = [min(since[number] for number in line.members) for line in lines]
+    earliest = max(begun) - _FLOOD_SECONDS
+    new = [line for line, at in zip(lines, begun, strict=True) if at > earliest]
+    if len(new) <= FLOOD:
+        return lines
+    ends = min(line.path for line in new), max(line.path for line in new)
+    path = tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
+    members = sorted(number for line in new for number in line.members)
+    joined = Joined(path, members, sum(line.nodes for line in new), nodes.count(path))
+    return [joined, *(line for line, at in zip(lines, begun, strict=True) if at <= earliest)]
 
 
 def _rank(problem: Problem) -> tuple[int, int, float, Path, str]:
@@ -153,6 +172,8 @@ def _problem(alerts: Sequence[Active], members: Sequence[int], line: Joined, nod
     severity = min((severity_of(alert.severity) for alert in own), key=SEVERITIES.index)
     title = own[0].title if len(own) == 1 and own[0].title else title_of(own[0].name)
     since, text = min(alert.since for alert in own), sentences(own, nodes.silence(line.path))
+    if len(own) > FLOOD and line.nodes < ENOUGH * line.of:
+        text = f"A flood of new alerts. {text}"
     return Problem(own[0].name, title, line.path, own[0].state, severity, since, members, line.nodes, line.of, {}, text)
 
 

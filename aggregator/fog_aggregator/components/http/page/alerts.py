@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.analysis.problems import PENDING, STATES, Active, Problem, problems, severity_of, title_of
+from fog_aggregator.analysis.problems import FLOOD, PENDING, STATES, Active, Problem, problems, severity_of, title_of
 from fog_aggregator.components.http.access.alerts import alerts_under, is_under, open_rules, place_of
 from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.below.passing import note_missing
@@ -28,8 +28,6 @@ from fog_aggregator.promql.labels import Labels, label
 from fog_aggregator.query.selection import Selection
 from fog_schema.paths import Path, format_path
 
-FLOOD: Final = 10
-"""More new alerts in 10 minutes are a flood (ISA-18.2)."""
 MOST_RESOLVED: Final = 100
 MOST_MEMBERS: Final = 100
 """Alerts of one problem that are listed."""
