@@ -13,6 +13,7 @@ import aiohttp
 
 from fog_aggregator.components.http.access.exposure import NOT_EXPOSED, Exposure
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.past.keys import PastApi
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.http.prometheus.places import TreePlaces
 from fog_aggregator.components.http.prometheus.ports import AlertStatus, GroupStatus
@@ -113,13 +114,18 @@ class Asked:
 
 @contextlib.asynccontextmanager
 async def asking(
-    storage: SeriesStorage, *, now: float = NOW, exposure: Exposure = NOT_EXPOSED, **limits: Any
+    storage: SeriesStorage,
+    *,
+    now: float = NOW,
+    exposure: Exposure = NOT_EXPOSED,
+    past: PastApi | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Asked]:
     """Serve the API on a free port for as long as the body runs, beside a small fleet; limits are QueryOptions'."""
     fleet, status, rules = sample_fleet(), FakeStatus(), FakeRules()
     queries = Queries(storage, QueryOptions(**limits), lambda: now, status.ready, fleet.own)
     api = Api(queries, TreePlaces(fleet.network), rules)
-    server = WebServer(make_app(fleet.network, status, api, exposure=exposure), ("127.0.0.1", 0))
+    server = WebServer(make_app(fleet.network, status, api, past, exposure=exposure), ("127.0.0.1", 0))
     await server.start()
     host, port = server.address
     try:

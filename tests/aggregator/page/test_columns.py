@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fog_aggregator.components.http.page.tagged import is_named
+from fog_aggregator.components.http.past.keys import PastApi
 from fog_aggregator.core.places.expected import parse_expected
 from fog_aggregator.query.listing.columns import layer, scale_of, shape_of
 from fog_schema.paths import Path
@@ -167,6 +169,42 @@ async def test_a_metric_is_a_layer() -> None:
         assert rates == {"fog/0/1": pytest.approx(2 / 3)}
         unknown = await asked.ask("/api/tree?format=columns&metric=nothing{}")
         assert (unknown.status, "no node there has a metric 'nothing{}'" in unknown.text) == (404, True)
+
+
+class _Upper:
+    """A history that has room for level 1 and for those above."""
+
+    def has_level(self, level: int, since: int) -> bool:
+        """Tell whether there is history of a level."""
+        return level <= 1 and since > 0
+
+    def has_total(self, place: Path, since: int) -> bool:
+        """Tell whether there is history of the total of a place."""
+        return self.has_level(len(place) - 1, since)
+
+    def children(self, place: Path) -> list[Path]:
+        """Return none: nobody asks."""
+        return [place][:0]
+
+
+async def test_where_a_level_is_not_kept_each_node_has_the_mean_above() -> None:
+    """A count is divided by the live nodes; a gauge is a mean already. The answer names the level."""
+    kept = load(
+        f'level{{fog_level="1",fog_path="fog/0",stat="avg"}} {repeat(11, 5, 0)}',
+        f'requests_total{{fog_level="1",fog_path="fog/0"}} {repeat(11, 0, 20)}',
+        f'fog_aggregator_nodes{{fog_level="1",fog_path="fog/0",state="live"}} {repeat(11, 4, 0)}',
+        f'fog_aggregator_nodes{{fog_level="1",fog_path="fog/0",state="stale"}} {repeat(11, 3, 0)}',
+    )
+    reader: Any = SimpleNamespace(step=10.0)
+    async with asking(kept, now=100.0, past=PastApi(reader, _Upper())) as asked:
+        columns = json.loads((await asked.ask("/api/tree?format=columns")).body)
+        nodes = [place for path, place in opened(columns).items() if path[:2] == ("fog", "0") and len(path) > 2]
+        for metric, mean in (("level", 5.0), ("requests_total", 1 / 6)):
+            found = json.loads((await asked.ask(f"/api/tree?format=columns&metric={metric}&values=float32")).body)
+            column = np.frombuffer(b64decode(found["data"]), "<f4") * found["scale"]
+            assert found["means_of_level"] == 1
+            assert nodes
+            assert list(column[nodes]) == pytest.approx([mean] * len(nodes))
 
 
 async def test_without_history_there_is_no_layer() -> None:

@@ -84,7 +84,8 @@ def _add_parts(
     """Let an application know those parts that it has."""
     if api is not None:
         step = past.past.step if past is not None else HistoryOptions.history_step
-        app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries, step)
+        places = past.places if past is not None else None
+        app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries, step, places)
     if past is not None:
         app[PAST] = past
     if below is not None:

@@ -132,6 +132,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "metric": TEXT,
             "query": {"type": "string", "description": "the expression of a node's value"},
             "time": NUMBER,
+            "means_of_level": or_null(WHOLE)
+            | {"description": "the level of whose places nodes have the mean, where none below has a past"},
             "type": {"type": "string", "enum": ["float16", "float32"]},
             "scale": NUMBER,
             "data": {"type": "string", "description": "base64 of a little-endian float for each place, NaN without"},

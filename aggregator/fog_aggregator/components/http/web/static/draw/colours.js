@@ -34,6 +34,12 @@ export function onColours(draw) {
 /** The colour of a state where an area is filled with it. */
 export const fillOf = (state) => colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink", quarantined: "quarantined" }[state] ?? "live"];
 
+/** What can be read on a colour, as in #d3dbe3. */
+export function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 ? "#15202b" : "#ffffff";
+}
+
 /** Prepare a canvas for sharp drawing. @returns {{pen: CanvasRenderingContext2D, width: number, height: number}} */
 export function sheet(canvas) {
   const ratio = window.devicePixelRatio || 1;

@@ -1,5 +1,5 @@
 // The map's other colours: a metric's mean, or its ratio to the siblings.
-import { colours, diverging, ramp } from "./colours.js";
+import { colours, diverging, inkOn, ramp } from "./colours.js";
 
 const SHADES = 128;
 /** So many places are looked at to find the range of a metric. */
@@ -101,7 +101,7 @@ export function byMetric(means) {
     high,
     of: (place) => of(means.mean(place)),
     range: (first, next) => of(means.meanOf(first, next)),
-    ink: (place) => (share(means.mean(place)) > 0.55 === isLight() ? "#ffffff" : "#15202b"),
+    ink: (place) => inkOn(of(means.mean(place))),
     mark: (place) => (means.tree.children[place] && share(means.most[place]) - share(means.mean(place)) > 0.4 ? ramp(share(means.most[place])) : null),
   };
 }
@@ -120,8 +120,6 @@ export function byRatio(means) {
   const shade = shades((part) => diverging(2 ** (part * 10 - 5)));
   const of = (ratio) => shade((Math.log2(Math.max(0, ratio)) + 5) / 10);
   return {
-    low: 1 / 32,
-    high: 32,
     of: (place) => of(ratios[place]),
     range: (first, next) => {
       let [found, size] = [NaN, 0];
@@ -132,8 +130,6 @@ export function byRatio(means) {
       }
       return of(found);
     },
-    ink: () => colours().ink,
+    ink: (place) => inkOn(of(ratios[place])),
   };
 }
-
-const isLight = () => colours().bg.startsWith("#f");

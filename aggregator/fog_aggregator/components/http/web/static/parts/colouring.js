@@ -1,6 +1,6 @@
 // What the map is coloured by: health, a metric, or its ratio to the siblings.
 import { h, key } from "../base/dom.js";
-import { digits, figure, unitOf } from "../base/numbers.js";
+import { figure, twoDigits, unitOf } from "../base/numbers.js";
 import { ask } from "../data/api.js";
 import { layerOf } from "../data/tree.js";
 import { byMetric, byRatio, Means } from "../draw/layers.js";
@@ -34,10 +34,12 @@ export class Colouring {
       const chosen = by === "siblings" ? byRatio(means) : byMetric(means);
       const told = (place) => {
         const [mean, middle] = [means.mean(place), means.siblings(place)];
-        const beside = Number.isNaN(middle) ? "" : `, ${digits(Number((mean / middle).toPrecision(2)))} × siblings' median ${figure(middle, unit).join(" ")}`;
+        const beside = Number.isNaN(middle) ? "" : `, ${twoDigits(mean / middle)} × siblings' median ${figure(middle, unit).join(" ")}`;
         return `${m} ${figure(mean, unit).join(" ")}${beside}`;
       };
-      this.colour = { ...chosen, tree: fleet.tree, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
+      const { means_of_level: level } = answer;
+      const note = typeof level !== "number" ? "" : `below level ${level}: its means, as no past is kept of single nodes`;
+      this.colour = { ...chosen, tree: fleet.tree, told, note, ...(by === "siblings" ? { kind: "ratio", ends: ["÷32", "×32 of the siblings' median"] } : { kind: "metric", ends: [chosen.low, chosen.high].map((end) => figure(end, unit).join(" ")) }) };
     } catch (error) {
       this.colour = null;
       this.error = error.message;
@@ -50,10 +52,10 @@ export function chooser(page, error) {
   const { m, by } = page.route.query;
   const family = m ?? page.fleet.families[0]?.name ?? "";
   const mode = !m || by === "health" ? "health" : by === "siblings" ? "siblings" : "metric";
-  const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), "data-key": `by-${name}`, onclick: () => page.go(page.with(query)) }, text);
+  const button = (name, text, query, title = null) => h("button", { title, "aria-pressed": String(mode === name), "data-key": `by-${name}`, onclick: () => page.go(page.with(query)) }, text);
   return [
     h("span.label.wide", "colour by"),
-    h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" }), h("button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", key("m"))),
+    h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }, family), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" }), h("button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", key("m"))),
     error && h("span.error", error),
   ];
 }

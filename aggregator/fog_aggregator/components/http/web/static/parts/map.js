@@ -1,6 +1,6 @@
 // The map as a card: what it shows, what the pointer is over, keys, pins of problems, marks of search hits.
 import { card, h, key, put, say } from "../base/dom.js";
-import { count, figure, many } from "../base/numbers.js";
+import { count, many } from "../base/numbers.js";
 import { colours, onColours, sheet } from "../draw/colours.js";
 import { paint, rows } from "../draw/icicle.js";
 import { label } from "../draw/labels.js";
@@ -134,7 +134,7 @@ export class MapCard {
     const joined = [];
     for (const one of placed) {
       const before = joined[joined.length - 1];
-      if (before && one.x - before.x < 22) before.pins.push(...one.pins);
+      if (before && one.x - before.x < 4 + 18 * before.pins.length) before.pins.push(...one.pins);
       else joined.push(one);
     }
     put(
@@ -222,11 +222,11 @@ export class MapCard {
 
   _legend() {
     const { tree, colour } = this;
-    const scale = colour ? [h("span", figure(colour.low, colour.unit).join(" ")), h("i", { class: `scale ${colour.kind}` }), h("span", figure(colour.high, colour.unit).join(" ")), h("span", "lines: no value")] : [
+    const scale = !this.known ? h("span", "places that are known; their states are not known yet") : colour ? [h("span", colour.ends[0]), h("i", { class: `scale ${colour.kind}` }), h("span", colour.ends[1]), h("span", "lines: no value"), colour.note && h("span", colour.note)] : [
       shownOf(tree && { unread: tree.between(0, tree.size, NOT_LIVE.indexOf("unread")) }).map((state) => h("span", h("i", { class: `swatch ${state}` }), ` ${state}`)),
       h("span", h("i.swatch.self"), " the place is a node itself"),
     ];
-    put(this.legend, scale, h("span.end", tree ? many(tree.total, "node") : "", h("span.wide", " · ", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up")));
+    put(this.legend, scale, h("span.end", tree ? many(tree.total, "node") : "", tree?.levels.length > MOST_LEVELS && ` · ${MOST_LEVELS} of ${tree.levels.length} levels`, h("span.wide", " · ", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up")));
   }
 }
 
