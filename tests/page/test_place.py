@@ -134,8 +134,8 @@ async def test_a_number_of_an_earlier_moment_says_so(page: Tab) -> None:
 
 
 async def test_what_an_event_says(page: Tab) -> None:
-    """An object is its names and values, a number has three digits. Of a hundred it says that there may be more."""
-    said, few, many = await made(
+    """An object is its names and values, a number has three digits; what runs from right to left turns itself alone."""
+    said, said_turned, few, many = await made(
         page,
         """const { eventsCard, saying } = await import('./parts/events.js');
         const value = { to: 'fog/3', took: 0.006550160264312706, all: [1, 2] };
@@ -143,9 +143,12 @@ async def test_what_an_event_says(page: Tab) -> None:
         const of = (number) => ({ events: Array(number).fill({ timestamp: 90, path: 'fog', name: 'a' }) });
         const made = (number) => eventsCard(page, { path: '', answer: of(number), error: '', at: 0 });
         const card = (number) => made(number).querySelector('.end').textContent;
-        return [saying({ value, labels: { source: 'demo' }, metadata: { size: 1234567 } }), card(99), card(100)];""",
+        const turned = saying({ labels: { a: '\\u202etxt.exe', b: '\\u05e9', c: 'plain' } });
+        const said = saying({ value, labels: { source: 'demo' }, metadata: { size: 1234567 } });
+        return [said, turned, card(99), card(100)];""",
     )
     assert said == "to=fog/3 took=0.00655 all=[1,2] source=demo size=1,234,567"
+    assert said_turned == "a=\u2068\u202etxt.exe\u2069 b=\u2068\u05e9\u2069 c=plain"
     assert (few, many) == ("99 in the hour · all", "100 or more in the hour · all")
 
 
@@ -162,6 +165,26 @@ async def test_the_child_with_an_alert_stands_first(page: Tab) -> None:
         return [children.first.name, ...children.shown.map(({ name }) => name)];""",
     )
     assert names == ["b", "b", "a", "c"]
+
+
+async def test_a_child_is_unlike_by_ratio_and_distance(page: Tab) -> None:
+    """Three times the median is nothing among values that are far apart; beside equal ones it is."""
+    marked = await made(
+        page,
+        """const { Tree } = await import('./data/tree.js');
+        const { Children } = await import('./parts/children.js');
+        const tree = new Tree(columns([1, 6], [6], ['fog', 'a', 'b', 'c', 'd', 'e', 'f'], '-llllll'));
+        const marked = (values) => {
+            const children = new Children({ route: { query: {} }, fleet: { problems: [] } }, 'fog');
+            children.metric = { name: 'size', type: 'gauge' };
+            children.values = new Map(values.map((value, place) => [`fog/${'abcdef'[place]}`, value]));
+            children.show(tree);
+            const rows = [...children.element.querySelectorAll('tr:has(td.bad)')];
+            return rows.map((row) => row.querySelector('a').textContent).join('');
+        };
+        return [marked([1, 2, 10, 18, 25, 60]), marked([10, 10, 11, 10, 9, 40])];""",
+    )
+    assert marked == ["", "f"]
 
 
 async def test_what_a_node_shows_first(page: Tab) -> None:

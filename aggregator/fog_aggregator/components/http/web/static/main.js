@@ -182,7 +182,7 @@ class Page {
     const { route, live, fleet } = this;
     const nodes = this.status?.coverage.nodes ?? {};
     const notLive = NOT_LIVE.reduce((sum, state) => sum + (nodes[state] ?? 0), 0);
-    tabs(byId("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: fleet.problems.filter(({ state }) => state === "firing").length, find: () => this.search.open() });
+    tabs(byId("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: this.status?.ready ? fleet.problems.filter(({ state }) => state === "firing").length : 0, find: () => this.search.open() });
     pill(byId("pill"), live, Date.now() / 1000);
     if (!byId("span").contains(document.activeElement)) spans(byId("span"), route, (address) => this.go(address));
     footer(byId("footer"), this.status, { losses: this.figures.losses, figures: this.figures.told });

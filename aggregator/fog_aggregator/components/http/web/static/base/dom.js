@@ -79,6 +79,9 @@ export const heads = (names) => names.map((name) => h("th", { scope: "col", clas
 /** A table that scrolls sideways where it must. @param {string[]} names heads of its columns @param {HTMLElement} body */
 export const table = (names, body) => h("div.scroll", h("table", h("thead", h("tr", heads(names))), body));
 
+/** A name that may be broken behind its underscores. */
+export const breakable = (name) => name.split(/(?<=_)/).map((part, place) => [place > 0 && h("wbr"), part]);
+
 /** A key to press, as it is shown. */
 export const key = (name) => h("kbd", name);
 

@@ -7,9 +7,9 @@ export const levelOf = (path) => tokens(path).length - 1;
 /** The labels of a place's own total. */
 export const atPlace = (path) => (path ? `fog_level="${levelOf(path)}",fog_path=${asString(path)}` : "");
 
-/** The labels of a place's children. */
+/** The labels of a place's children, and of the place as a node itself. */
 export const below = (path) =>
-  path ? `fog_level="${levelOf(path) + 1}",fog_path=~${asString(`${quoted(path)}/[^/]+`)}` : `fog_level="0"`;
+  path ? `fog_level="${levelOf(path) + 1}",fog_path=~${asString(`${quoted(path)}(/[^/]+)?`)}` : `fog_level="0"`;
 
 /** The labels of a place's siblings, itself among them. */
 export function beside(path) {

@@ -32,7 +32,7 @@ function write(pen, tree, view, place, { x, wide, top, height }, isFirst) {
   const long = view.turned ? height : wide;
   const name = tree.names[place];
   const number = isFirst ? ` · ${count(tree.nodes[place])} nodes` : count(tree.nodes[place]);
-  const baseline = top + Math.min(height - 5, 17);
+  const baseline = top + Math.min(height - 5, isFirst ? 14 : 17);
   pen.font = `700 12px ${family()}`;
   const size = pen.measureText(name).width;
   if (wide > size + SQUARE && tree.children[place] && tree.hasNode(place)) square(pen, tree, view, place, { x, wide, top });
@@ -52,9 +52,10 @@ function write(pen, tree, view, place, { x, wide, top, height }, isFirst) {
   pen.font = `12px ${family()}`;
   const more = pen.measureText(number).width;
   const gap = isFirst ? 0 : 6;
-  if (width + gap + more + 26 <= wide) text(pen, number, at + width + gap, baseline, filled);
+  if (tree.nodes[place] > 1 && width + gap + more + 26 <= wide) text(pen, number, at + width + gap, baseline, filled);
   const bad = tree.nodes[place] - tree.of(place, "live");
-  if (!isFirst && bad && !view.colour && view.known !== false && height > 38 && pen.measureText(`${count(bad)} not live`).width + 12 <= wide) {
+  const above = height * (1 - bad / tree.nodes[place]); // what the fill leaves free
+  if (!isFirst && bad && !view.colour && view.known !== false && above > 38 && pen.measureText(`${count(bad)} not live`).width + 12 <= wide) {
     text(pen, `${count(bad)} not live`, at, baseline + 16, filled);
   }
 }

@@ -4,15 +4,15 @@ import { clock, count } from "../base/numbers.js";
 
 const WIDE = 166;
 
-/** The last hours of one alert. @param {any} one @param {number} now seconds */
-export function strip(one, now, seconds) {
+/** The last hours of one alert. @param {any} one @param {number} now seconds @param {number} seconds @param {string} [colour] */
+export function strip(one, now, seconds, colour = "critical") {
   const spans = one.spans ?? [{ from: one.start, to: one.end ?? now }];
   const x = (time) => Math.max(0, Math.min(WIDE, ((time - now + seconds) / seconds) * WIDE));
   return s(
     "svg",
     { width: WIDE, height: 8, viewBox: `0 0 ${WIDE} 8`, role: "img", "aria-label": `fired ${spans.map(({ from }) => clock(from, 2)).join(", ")}` },
     s("rect", { width: WIDE, height: 8, fill: "var(--badge)" }),
-    spans.map(({ from, to }) => s("rect", { x: x(from), width: Math.max(2, x(to ?? now) - x(from)), height: 8, fill: one.until ? "var(--line2)" : "var(--critical)" })),
+    spans.map(({ from, to }) => s("rect", { x: x(from), width: Math.max(2, x(to ?? now) - x(from)), height: 8, fill: `var(--${colour})` })),
   );
 }
 

@@ -3,6 +3,7 @@ import { h } from "../base/dom.js";
 import { count, span } from "../base/numbers.js";
 import { known } from "./coverage.js";
 import { dayStrip } from "./day.js";
+import { sign } from "./events.js";
 
 export function calm(page) {
   const { alerts } = page.fleet;
@@ -13,7 +14,7 @@ export function calm(page) {
   const nodes = page.status?.coverage.nodes ?? {};
   const bad = known(nodes) > (nodes.live ?? 0);
   return [
-    h("p.body", h("span", { class: `sign shape ${bad ? "note" : "ended"}` }, bad ? "○" : "✓"), h("b", bad ? " Nothing fires" : " Nothing is wrong")),
+    h("p.body", h("span.named", sign(bad ? "note" : "ended"), h("b", bad ? "Nothing fires" : "Nothing is wrong"))),
     dayStrip(page.day, page.now()),
     h(
       "ul.list",

@@ -1,6 +1,6 @@
 // One metric of a place as a chart, with what it is beside its siblings and what it stands on.
-import { h, put } from "../base/dom.js";
-import { change, clock, count, figure, unitOf } from "../base/numbers.js";
+import { breakable, h, put } from "../base/dom.js";
+import { change, clock, count, figure, many, unitOf } from "../base/numbers.js";
 import { ranges } from "../data/api.js";
 import { atPlace, bandOf, expression, heat, windowOf } from "../data/queries.js";
 import { failed } from "./failed.js";
@@ -27,7 +27,7 @@ export class ChartCard {
     this.right = h("span");
     this.error = h("div");
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` }));
-    this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
+    this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", breakable(options.metric.name)), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     /** @type {any} */
     this.data = null;
     this.shares = null;
@@ -103,10 +103,11 @@ export class ChartCard {
     const strong = moved.startsWith("×");
     this.data.bad = strong;
     const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? ["p50", "p90"].map((name) => h("span", `${name} ${figure(last(of(name)[0]?.values ?? []), this.unit).join(" ")}`)) : "";
-    put(this.left, young ? h("span", `since ${clock(this.data.times[begin], 2)}`) : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span`), beside);
+    put(this.left, end < 0 ? h("span", "no value in this span") : [young ? h("span", `since ${clock(this.data.times[begin], 2)}`) : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span`), beside]);
     const isWhole = nodes?.live === nodes?.all;
     const stands = nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "";
-    put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, isWhole ? "with a warning" : stands) : metric.type === "histogram" && isWhole ? "heat = observations" : stands);
+    const shown = metric.type === "histogram" && isWhole ? "heat = observations" : stands;
+    put(this.right, h("span", { class: isWhole ? "" : "warn", title: warnings.join("\n") }, shown, warnings.length > 0 && ` · ${many(warnings.length, "note")}`));
   }
 
   /** Show what the line stands on. @param {ArrayLike<number> | null} shares */

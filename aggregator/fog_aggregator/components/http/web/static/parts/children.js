@@ -1,17 +1,20 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
-import { clock, count, digits, figure, span, unitOf } from "../base/numbers.js";
+import { clock, count, figure, span, twoDigits, unitOf } from "../base/numbers.js";
 import { after, brief, isUnder, matcher, oneOf, tokens } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
 import { Rows } from "./rows.js";
+import { median } from "../draw/layers.js";
 import { spark } from "../draw/spark.js";
 
 const MOST_ROWS = 100;
 const CHILDREN_BY = ["worst", "value", "name"];
 const UNLIKE = 3;
+/** Six standard deviations, estimated by the median distance from the median. */
+const FAR = 6 * 1.4826;
 
 /** A metric's name as the head of a column: its last word, with what is no word behind it. */
 export function headOf(name) {
@@ -68,6 +71,9 @@ export class Children {
   draw() {
     const others = new Map([...this.values].filter(([path]) => path !== this.path));
     this.ratios = ratios(others);
+    const middle = median([...others.values()]);
+    const apart = median([...others.values()].map((value) => Math.abs(value - middle)));
+    this.isFar = (value) => value !== middle && Math.abs(value - middle) >= FAR * apart;
     const wanted = matcher(this.field.value);
     const shown = this.rows.filter(({ name }) => wanted(name)).sort(this._order());
     this.shown = shown;
@@ -78,7 +84,7 @@ export class Children {
       this.head,
       h("th", { scope: "col" }, "child"),
       h("th", { scope: "col" }, "nodes"),
-      metric && h("th", { scope: "col" }, "last hour"),
+      this.sparks.size > 0 && h("th", { scope: "col" }, "last hour"),
       metric && h("th", { scope: "col", class: "number", title: metric.name }, title(metric)),
       metric && h("th", { scope: "col", class: "number" }, "× siblings"),
       more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),
@@ -92,7 +98,7 @@ export class Children {
     const { metric, more } = this;
     const value = this.values.get(row.path);
     const ratio = row.self ? NaN : (this.ratios.get(row.path) ?? NaN);
-    const unlike = ratio >= UNLIKE || ratio <= 1 / UNLIKE;
+    const unlike = (ratio >= UNLIKE || ratio <= 1 / UNLIKE) && this.isFar(value);
     const series = this.sparks.get(row.path);
     const [text] = figure(value, metric ? unitOf(metric.name, metric.type) : "");
     return h(
@@ -100,9 +106,9 @@ export class Children {
       { "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this.open(row.path); } },
       h("td", h("a.path", { href: toPlace(this.page.route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
       h("td.number", count(row.nodes), " ", this._bar(row)),
-      metric && h("td", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
+      this.sparks.size > 0 && h("td", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
-      metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
+      metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : twoDigits(ratio)),
       more.metric && h("td.number.wide", figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
       this.oldest.size > 0 && h("td.number.quiet.wide", { title: `as of ${clock(this.at)}` }, span(this.tree.of(row.child, "live") ? (this.oldest.get(row.path) ?? NaN) : NaN)),
     );

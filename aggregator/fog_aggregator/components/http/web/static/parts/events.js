@@ -43,10 +43,12 @@ export function saying(event) {
   return [event.value === null || event.value === undefined ? "" : plain(event.value), pairs(event.labels), pairs(event.metadata)].filter(Boolean).join(" ");
 }
 
-/** A value of an event as a text: of an object what it has, a number as people read it. */
+/** A value of an event as a text: of an object what it has, a number as people read it. A text from right to left turns nothing beside it. */
 export function plain(value) {
   if (typeof value === "number") return digits(value);
-  return value?.constructor === Object ? pairs(value) : typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (value?.constructor === Object) return pairs(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(text) ? `\u2068${text}\u2069` : text;
 }
 
 /** Names and values beside each other. */

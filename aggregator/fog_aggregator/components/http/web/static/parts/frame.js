@@ -60,6 +60,8 @@ export function spans(element, route, go) {
 /** The other aggregator of a pair in a word, as it was heard last. */
 export const pairWord = ({ ready, silent, age_seconds: age }) => (silent ? `silent for ${span(age)}` : ready ? "ready" : "not ready");
 
+const lost = (losses) => losses.map(({ name, value }) => `${name} ${count(value)}`).join(", ");
+
 /** What the numbers stand on. @param {HTMLElement} element @param {any} status @param {{losses: {name: string, value: number}[] | null, figures: any}} about */
 export function footer(element, status, { losses, figures }) {
   if (!status) {
@@ -80,7 +82,7 @@ export function footer(element, status, { losses, figures }) {
           item("oldest live frame", span(status.coverage.oldest_frame_age_seconds)),
           figures.checkpoint && item("checkpoint", figures.checkpoint, " ago"),
           losses && (losses.length
-            ? h("span.loss", h("a", { href: "#/?view=alerts" }, "losses ", h("b", losses.map(({ name, value }) => `${name} ${count(value)}`).join(", ")), " in the hour"))
+            ? h("span.loss", { title: lost(losses) }, h("a", { href: "#/?view=alerts" }, "losses ", h("b", lost(losses)), " in the hour"))
             : item("losses", "0", " in the hour")),
         ]
       : h("span", "rates, ages and losses are shown once it is ready"),

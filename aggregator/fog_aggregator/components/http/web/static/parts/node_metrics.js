@@ -1,14 +1,16 @@
 // The series of a node: an hour of each, and its value now.
-import { card, h, key, put, table } from "../base/dom.js";
-import { count, digits, figure, unitOf } from "../base/numbers.js";
+import { breakable, card, h, key, put, table } from "../base/dom.js";
+import { count, figure, twoDigits, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { ask, ranges } from "../data/api.js";
 import { OWN } from "../data/fleet.js";
+import { pairs } from "./events.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
 import { levelOf, seriesOf, windowOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
 
+const STATE = /^fog_aggregator_(nodes|nodes_gapped|oldest_frame_age_seconds)$/;
 const FEW_SERIES = 9;
 const MOST_SERIES = 200;
 const MOST_LINED = 12;
@@ -71,10 +73,9 @@ export class NodeMetrics {
       this.error = "";
       this.at = this.page.now();
       const before = new Map(this.rows.map((row) => [row.key, row]));
-      // Of a histogram's samples the count is enough.
       const own = ({ labels: { type, le } }) => !le && type !== "sum";
-      delete metrics.fog_aggregator_nodes; // its state is said above
-      this.rows = Object.entries(metrics).flatMap(([name, values]) => [values].flat().filter((one) => fleet.family(name)?.type !== "histogram" || own(one)).map(({ value, labels: { ...labels } }) => {
+      // Of a node's samples those of its state are said above; of a histogram's the count is enough.
+      this.rows = Object.entries(metrics).filter(([name]) => !STATE.test(name)).flatMap(([name, values]) => [values].flat().filter((one) => fleet.family(name)?.type !== "histogram" || own(one)).map(({ value, labels: { ...labels } }) => {
         if (fleet.family(name)?.type === "histogram") delete labels.type;
         const row = { key: keyOf(name, labels), name, type: fleet.family(name)?.type ?? "", labels, value: Number(value) };
         return { ...row, line: before.get(row.key)?.line };
@@ -143,20 +144,21 @@ export class NodeMetrics {
     const finite = Array.from(row.line ?? []).filter(Number.isFinite);
     const now = row.type === "gauge" || !row.line ? (row.type === "gauge" ? row.value : NaN) : row.line[row.line.length - 1];
     const [text, shown] = figure(now, unit);
-    const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`).join(" ");
+    const labels = pairs(row.labels);
     const odd = like && this._isOdd(like);
     const title = labels && "of all its label sets together";
-    const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}`, title }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
-    const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
+    const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}`, title }, one && Number.isFinite(one.ratio) ? twoDigits(one.ratio) : "");
+    const [least, most] = [Math.min(...finite), Math.max(...finite)].map((value) => figure(value, unit).join(" "));
+    const range = row.type === "gauge" ? finite.length > 0 && (least === most ? "unchanged" : `${least} to ${most}`) : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
       "tr.open",
       { "aria-selected": String(isChosen), onclick: () => this._choose(row) },
-      h("td.long", h("span.mono", odd ? h("b", row.name) : row.name, labels && h("span.quiet", ` ${labels}`))),
+      h("td.long", h("span.mono", h(odd ? "b" : "span", breakable(row.name)), labels && h("span.quiet", ` ${labels}`))),
       h("td", row.line ? spark(row.line, { width: 92, kind: odd ? "critical" : "plain" }) : null),
       h("td", { class: `number ${odd ? "bad" : ""}` }, text, " ", h("span.unit", row.type === "histogram" ? `${shown} p99` : shown)),
       times(like?.siblings),
       times(like?.all, "wide"),
-      h("td.note.wide", range),
+      h("td.note.range.wide", range),
     );
   }
 

@@ -1,6 +1,6 @@
 // While the aggregator is not ready: what it waits for, what still holds, and no totals.
 import { card, h } from "../base/dom.js";
-import { clock, count, share, span } from "../base/numbers.js";
+import { count, share, span } from "../base/numbers.js";
 import { pairWord } from "./frame.js";
 
 export class NotReady {
@@ -37,7 +37,7 @@ export class NotReady {
       h(
         "div.columns.halves",
         card("What it waits for", {}, h("ul.list", streams.map((stream) => h("li", h("span", stream.lag ? "◐" : "✓", ` Stream ${stream.name} read to where it stood`), h("span.quiet", share(stream.sequence, stream.last_sequence)))), h("li", h("b", status.reason)))),
-        card("Still true", {}, h("ul.list", item("Alerts", "held: none fires or resolves until ready"), item("Asked", clock(now)), (status.pair ?? []).map((one) => item("The other of the pair", `is ${pairWord(one)}`)), item("If it does not end", ["see ", h("code", "/-/ready"), " and its log"]))),
+        card("Still true", {}, h("ul.list", item("Alerts", "held: none fires or resolves until ready"), (status.pair ?? []).map((one) => item("The other of the pair", `is ${pairWord(one)}`)), item("If it does not end", ["see ", h("code", "/-/ready"), " and its log"]))),
       ),
     );
   }

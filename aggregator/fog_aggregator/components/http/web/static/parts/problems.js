@@ -4,7 +4,7 @@ import { clock, count, full, span } from "../base/numbers.js";
 import { shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { spark } from "../draw/spark.js";
-import { SIGNS } from "./events.js";
+import { sign } from "./events.js";
 
 export const MOST_PROBLEMS = 7;
 
@@ -22,7 +22,7 @@ export function problemsCard(told) {
   const { problems, silenced, route } = told;
   const shown = problems.slice(0, MOST_PROBLEMS);
   const number = (severity) => problems.filter((problem) => problem.severity === severity).length;
-  const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span.label", h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", count(number(severity)))));
+  const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span.label.named", sign(severity), h("b", count(number(severity)))));
   return card(
     "Problems",
     { className: "order-2", note: counts, end: [h("span.label", silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },

@@ -3,7 +3,7 @@ import { card, h, put, table } from "../base/dom.js";
 import { clock, count, full, many, span } from "../base/numbers.js";
 import { after, isUnder, oneOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
-import { SIGNS } from "../parts/events.js";
+import { sign } from "../parts/events.js";
 import { failed } from "../parts/failed.js";
 import { step } from "../parts/rows.js";
 import { SilenceForm, SilencesOver } from "../parts/silence.js";
@@ -53,7 +53,7 @@ export class Alerts {
       h(
         "section.card.verdict",
         { "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
-        h("div", here(page, "alerts"), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
+        h("div", here(page, "alerts"), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : lists.Firing.length && answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : lists.Firing.length ? "One line for one cause." : "Nothing fires.")),
         h("div.wide", floods(answer.flood, answer.floodAbove, page.now(), (from, to) => [...lists.Firing, ...lists.Silenced].filter(({ start }) => start >= from && start < to).length)),
       ),
     );
@@ -84,10 +84,10 @@ export class Alerts {
     const row = h(
       "tr.open",
       { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },
-      h("td", h("span", { class: `sign shape ${kind}`, role: "img", "aria-label": kind }, SIGNS[kind]), " ", h("b", one.title)),
+      h("td", h("span.named", sign(kind), h("b", one.title))),
       h("td", h("a.path", { href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span.label", ` and ${count(one.more)} more`) : null),
       h("td.note.wide", one.value ?? ""),
-      h("td.wide", strip(one, now, STRIP)),
+      h("td.wide", strip(one, now, STRIP, { Firing: "critical", Pending: "stale-thin", Silenced: "line2" }[list])),
       h("td.number", { title: full(one.start) }, since),
       h("td.number.label.wide", side || (list === "Firing" ? h("span.link", "Silence") : "")),
     );

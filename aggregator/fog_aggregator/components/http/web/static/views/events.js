@@ -1,5 +1,5 @@
 // Events of a place over time: bars by name, chips, folded runs with labels and metadata.
-import { card, h, key, put, table } from "../base/dom.js";
+import { breakable, card, h, key, put, table } from "../base/dom.js";
 import { clock, count, full } from "../base/numbers.js";
 import { after, common, oneOf, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
@@ -94,14 +94,15 @@ export class Events {
 
   _row(event, like, paths) {
     const place = common(paths);
+    const [has, isObject] = [event.value !== null && event.value !== undefined, typeof event.value === "object"];
     return h(
       "tr",
       h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),
-      h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("button.badge", { onclick: () => this._unfold() }, `${count(like)} like it ▸`)] : null),
+      h("td", h("span.named", sign(kindOf(event.name)), h("b", breakable(event.name)), like ? h("button.badge", { onclick: () => this._unfold() }, `${count(like)} like it ▸`) : null)),
       h("td", h("a.path", { href: toPlace(this.page.route, place), title: place || null, "data-key": `${event.timestamp} ${event.path} ${event.name}` }, shortened(place) || "the fleet")),
-      h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
+      h("td.number.wide", has && !isObject ? plain(event.value) : ""),
       h("td.mono.quiet.wide.long", pairs(event.labels)),
-      h("td.note.wide.long", pairs(event.metadata)),
+      h("td.note.wide.long", has && isObject ? plain(event.value) : "", " ", pairs(event.metadata)),
     );
   }
 

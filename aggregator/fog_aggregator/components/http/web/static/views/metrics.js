@@ -1,6 +1,6 @@
 // The families of the fleet: what they are, how many series, how fast they count, which places are unlike. A click colours the map.
-import { card, h, key, put, table } from "../base/dom.js";
-import { count, digits, figure, unitOf } from "../base/numbers.js";
+import { breakable, card, h, key, put, table } from "../base/dom.js";
+import { count, figure, twoDigits, unitOf } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
 import { after, matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -27,7 +27,7 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), table(["metric", "-type", "-unit", "#series", "#rate", "~help", "unlike"], this.body), this.rest),
+      card(crumbs(page.route, page.route.path || page.fleet.root), { label: "Metrics", note: "metrics of the fleet, with the series and rates of this place; a click colours the map", end: [this.field, h("span.wide", key("f"))] }, table(["metric", "-type", "-unit", "#series", "#rate", "~help", "unlike"], this.body), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
     this._compare();
@@ -77,13 +77,13 @@ export class Metrics {
       shown.slice(0, MOST_FAMILIES).map((family) =>
         h(
           "tr",
-          h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }), "data-key": family.name }, family.name)),
+          h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }), "data-key": family.name }, breakable(family.name))),
           h("td.quiet.wide", family.type),
           h("td.quiet.wide", family.unit),
           h("td.number.quiet", count(this._count(family))),
           h("td.number", this._rateOf(family)),
           h("td.note.roomy", family.help),
-          h("td.note", this._unlike(family)),
+          h("td.note.unlike", this._unlike(family)),
         ),
       ),
     );
@@ -102,8 +102,11 @@ export class Metrics {
 
   /** The children with values unlike their siblings', and the places whose nodes describe it in another way. */
   _unlike({ name }) {
-    const odd = (this.odd.get(name) ?? []).map(({ path, ratio }) => h("span", h("a.mono.bad", { href: toPlace(this.page.route, path, "overview", { m: name }) }, shortened(path)), Number.isFinite(ratio) ? ` ${digits(Number(ratio.toPrecision(2)))} × siblings ` : " alone "));
-    return [odd, this._conflict(name)];
+    const [first, ...others] = this.odd.get(name) ?? [];
+    if (!first) return this._conflict(name);
+    const { path, ratio } = first;
+    const more = others.length > 0 && h("span", { title: others.map((one) => one.path).join("\n") }, ` and ${count(others.length)} more`);
+    return [h("span", h("a.mono.bad", { href: toPlace(this.page.route, path, "overview", { m: name }) }, shortened(path)), Number.isFinite(ratio) ? ` ${twoDigits(ratio)} × siblings` : " alone", more, " "), this._conflict(name)];
   }
 
   _conflict(name) {

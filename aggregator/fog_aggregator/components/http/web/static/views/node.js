@@ -1,7 +1,7 @@
 // A node: what it tells of itself, its metrics beside its siblings' and all nodes', why a number is what it is, commands.
 import { twoColumns } from "../base/columns.js";
 import { card, command, h, key, put } from "../base/dom.js";
-import { clock, count, digits, full, many, moment, span } from "../base/numbers.js";
+import { clock, count, full, many, moment, span, twoDigits } from "../base/numbers.js";
 import { brief, isUnder, lastOf, parentOf } from "../base/paths.js";
 import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
@@ -133,7 +133,7 @@ export class Node {
   /** A live node with a metric unlike others': where its siblings have the same, the place above is to be looked at. */
   _odd({ metric, siblings, all }) {
     const { others } = this.metrics;
-    const times = (one) => (one && Number.isFinite(one.ratio) ? `${digits(Number(one.ratio.toPrecision(2)))} ×` : "far from");
+    const times = (one) => (one && Number.isFinite(one.ratio) ? `${twoDigits(one.ratio)} ×` : "far from");
     const begun = (text) => text[0].toUpperCase() + text.slice(1);
     const above = parentOf(this.path);
     if (siblings?.unlike || !siblings) return ["warning", `Live; its ${metric} is unlike ${siblings ? "its siblings'" : "all nodes'"}`, `${begun(times(siblings ?? all))} the median of ${many(siblings ? others.siblings : others.places - 1, "other")}.`];

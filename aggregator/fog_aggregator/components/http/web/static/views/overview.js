@@ -106,8 +106,9 @@ export class Overview {
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: failed(this.changesError, this.changed?.at) }));
     }
     put(this.events, eventsCard(page, this.recent));
-    put(this.chooser, chooser(page, this.colouring.error));
-    this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
+    const known = status?.ready !== false;
+    put(this.chooser, known && chooser(page, this.colouring.error));
+    this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: known ? this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })) : [], known });
   }
 
   _verdict() {
