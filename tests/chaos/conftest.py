@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from fog_proving.chaos import processes
-from tests.cli.warm import WarmPopen, may_be_warm
+from tests.cli.warm import starter
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let children be forks."""
-    if may_be_warm("aggregator", ()):
-        monkeypatch.setattr(processes, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": WarmPopen}))
+    forking = SimpleNamespace(**vars(subprocess) | {"Popen": starter("aggregator")})
+    monkeypatch.setattr(processes, "subprocess", forking)

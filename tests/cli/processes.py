@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.cli.warm import WarmPopen, may_be_warm
+from tests.cli.warm import starter
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
 _STATE = tempfile.TemporaryDirectory(prefix="fog-tests-state-")
@@ -36,8 +36,7 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def _started(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.Popen[str]:
-    start = WarmPopen if may_be_warm(arguments[0], environ) else subprocess.Popen
-    return start(
+    return starter(arguments[0], environ)(
         [sys.executable, "-m", "fog_cli", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import ENVIRON, fog, run
-from tests.cli.warm import WarmPopen, may_be_warm
+from tests.cli.warm import WarmPopen, starter
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks have another parent by Linux's prctl(2)")
 
@@ -53,6 +53,6 @@ def test_it_leads_a_group_when_it_shall() -> None:
 
 def test_jobs_and_variables_of_python_are_never_warm() -> None:
     """Whatever depends on how the interpreter starts, starts one."""
-    assert may_be_warm("agent", ["FOG_PATH"])
-    assert not may_be_warm("run", [])
-    assert not may_be_warm("agent", ["PYTHONPROFILEIMPORTTIME"])
+    assert starter("agent", ["FOG_PATH"]) is WarmPopen
+    assert starter("run") is subprocess.Popen
+    assert starter("agent", ["PYTHONPROFILEIMPORTTIME"]) is subprocess.Popen

@@ -35,22 +35,23 @@ _SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _ROOT: Final = Path(__file__).parents[2]
 
 
-def may_be_warm(command: str, environ: Iterable[str]) -> bool:
-    """Whether a command may be such a fork; not with variables of Python's own, which it reads when it starts."""
-    return sys.platform == "linux" and command not in _COLD and not any(name.startswith("PYTHON") for name in environ)
-
-
 class WarmPopen(subprocess.Popen[Any]):
     """A `Popen` of `python -m MODULE ARGUMENTS…`, whose process is such a fork."""
 
     def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
         """Do what `Popen` leaves to its own method of this name: start the process, and close its ends of pipes."""
-        environ, pipes, group = rest[5], rest[9:15], rest[21]
-        asked = {"words": list(args[2:]), "environ": dict(environ), "folder": str(Path.cwd()), "group": group}
+        folder, environ, pipes, group = rest[4] or Path.cwd(), rest[5] or os.environ, rest[9:15], rest[21]
+        asked = {"words": list(args[2:]), "environ": dict(environ), "folder": str(folder), "group": group}
         ours = enumerate((pipes[0], pipes[3], pipes[5]))
         self.pid = _warmed().fork(asked, [end if end >= 0 else number for number, end in ours])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+
+def starter(command: str, environ: Iterable[str] = ()) -> type[subprocess.Popen[Any]]:
+    """Return what starts a command: a fork where it may be one; not with variables that Python reads as it starts."""
+    cold = command in _COLD or any(name.startswith("PYTHON") for name in environ)
+    return WarmPopen if sys.platform == "linux" and not cold else subprocess.Popen
 
 
 class _Warmed:
@@ -69,9 +70,10 @@ class _Warmed:
         """Return the process id of a new child, with these as its standard files."""
         with self._lock, _adopting():
             socket.send_fds(self._control, [json.dumps(asked).encode()], files)
-            pid = int(self._control.recv(64))
-            self._control.recv(64)  # it is ours now
-        return pid
+            pid = self._control.recv(64)
+            if not self._control.recv(64):  # else it is ours now
+                raise RuntimeError("the process that is forked has ended; standard error may say why")
+        return int(pid)
 
     def _end(self) -> None:
         self._control.close()

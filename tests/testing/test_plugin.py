@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.warm import starter
+
 FLEET_TEST = """
 import asyncio
 import pytest
@@ -68,8 +70,13 @@ def run_fleet_test(directory: Path, *arguments: str, mark: str, backend: str = "
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "test_fleet.py").write_text(FLEET_TEST.replace("MARK", mark).replace("BACKEND", backend))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
-    return done.stdout + done.stderr
+    output = directory / "output.txt"
+    with output.open("w") as file, starter("pytest")(command, cwd=directory, stdout=file, stderr=file) as process:
+        try:
+            process.wait(timeout=120)
+        finally:
+            process.kill()
+    return output.read_text()
 
 
 @pytest.mark.parametrize(
