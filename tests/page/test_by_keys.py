@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -23,9 +20,8 @@ from fog_testing.waiting import eventually
 from tests.certificates import self_signed
 from tests.cli.aggregators import free_address
 from tests.cli.nginx import NGINX, accepts, nginx
-from tests.cli.processes import ENVIRON
-from tests.page.browser import PHONE, Tab, browser, needs_browser, tab
-from tests.page.map_pixels import picture
+from tests.page.browser import PHONE, browser, needs_browser, tab
+from tests.page.copying import copied, looks, same, same_map, shell
 from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
 from tests.promql.prometheus import BINARY, WHY_NOT, running_prometheus
 
@@ -40,41 +36,6 @@ async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rich]
     """Provide one fleet for all of them."""
     async with browser(), rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
         yield rich
-
-
-async def copied(opened: Tab, key: str) -> str:
-    """Press a key; what is in the clipboard then."""
-    await opened.page.evaluate("() => navigator.clipboard.writeText('')")
-    await opened.page.keyboard.press(key)
-
-    async def clipboard() -> str:
-        text: str = await opened.page.evaluate("() => navigator.clipboard.readText()")
-        return text
-
-    return await eventually(clipboard)
-
-
-async def looks(opened: Tab) -> dict[str, object]:
-    """Return what makes a view the one that it is."""
-    await opened.shows("orders_total", ".chart")
-    shown: dict[str, object] = await opened.page.evaluate(
-        """() => ({
-            title: document.querySelector('h1').textContent,
-            span: document.querySelector('#span select').value,
-            pressed: [...document.querySelectorAll('[aria-pressed=true]')].map((one) => one.textContent),
-            charts: [...document.querySelectorAll('.chart .name')].map((one) => one.textContent),
-        })"""
-    )
-    return shown
-
-
-def shell(command: str, rich: Rich) -> subprocess.CompletedProcess[str]:
-    """Run a command as somebody does who pastes it."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environ = ENVIRON | {"PATH": path, "FOG_NATS_URL": rich.nats, "FOG_API_URL": rich.url}
-    return subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, text=True, env=environ, timeout=60, check=False
-    )
 
 
 async def test_from_the_problem_to_its_cause_without_a_mouse(fleet: Rich) -> None:
@@ -220,6 +181,7 @@ async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
             await eventually(lambda: same(second, before))
             await eventually(lambda: same_map(second, first))
             assert before["span"] == "15m"
+            await second.shows("last 15 min", "[aria-label=Children] thead")
             assert second.said == []
 
 
@@ -296,17 +258,6 @@ async def test_an_address_that_cannot_be(fleet: Rich) -> None:
             assert [text for text in opened.said if not text.startswith("Failed to load resource")] == [], address
         await opened.page.locator("#tabs a").first.click()
         await opened.page.locator("#wrong").wait_for(state="hidden")
-
-
-async def same(opened: Tab, before: dict[str, object]) -> bool:
-    """Tell whether a view looks as another did."""
-    return await looks(opened) == before
-
-
-async def same_map(one: Tab, other: Tab) -> bool:
-    """Tell whether each pixel of the map is the same."""
-    pictures = [await picture(opened, (1,)) for opened in (one, other)]
-    return bool(pictures[0].pixels.tobytes() == pictures[1].pixels.tobytes())
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

@@ -12,6 +12,7 @@ from fog_cli.top.asking import questions
 from fog_cli.top.screen.compose import current
 from fog_cli.top.screen.keys import LOAD, Effect, Effects, press
 from fog_cli.top.screen.state import VIEWS, Series, State
+from fog_cli.words.numbers import clock
 from fog_cli.words.queries import Metric
 from tests.cli.top.made_up import NOW, place, rack
 from tests.cli.top.test_screen import fleet, text
@@ -208,6 +209,7 @@ def test_a_span_of_the_past_is_chosen() -> None:
     state = rack()
     assert pressed(state, "[") == [LOAD]
     assert state.where.times(NOW) == (NOW - 5400, NOW - 1800)
+    assert f"× siblings  1h to {clock(NOW - 1800, 2)}" in text(state)  # noqa: RUF001 - a sign
     [link] = pressed(state, "c")
     assert link.text == f"http://fog:10364/#/fog/ams/r04?from={NOW - 5400:.0f}&to={NOW - 1800:.0f}"
     pressed(state, "[")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from fog_cli.top.screen.listing import Item, Listing, made
 from fog_cli.top.screen.state import State
 from fog_cli.words.coverage import expected
-from fog_cli.words.numbers import TIMES, count, digits, figure, many, unit_of
+from fog_cli.words.numbers import TIMES, clock, count, digits, figure, many, unit_of
 from fog_cli.words.paths import matcher
 from fog_cli.words.queries import Metric
 from fog_cli.words.spark import bar, spark
@@ -115,7 +115,8 @@ def _listing(state: State, found: Sequence[Child], spark_cells: int) -> Listing:
     metric = state.metric() if state.is_ready else None
     columns = [Column("child", most=20), Column("nodes", right=True), Column("")]
     if metric is not None:
-        title = padded(f"last {state.where.span}", spark_cells)
+        until, span = state.where.until, state.where.span
+        title = padded(f"{span} to {clock(until, 2)}" if until else f"last {span}", spark_cells)
         columns += [Column(short(metric), right=True), Column(f"{TIMES} siblings", right=True), Column(title)]
     shown = found[:MOST_ROWS]
     rows = [_row(one, metric, state.answers.sparks.get(one.path, ()), spark_cells) for one in shown]

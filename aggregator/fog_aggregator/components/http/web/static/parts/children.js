@@ -6,6 +6,7 @@ import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { failed } from "./failed.js";
 import { enter, filterField, moved } from "./filter.js";
+import { spanName } from "./frame.js";
 import { Rows } from "./rows.js";
 import { median } from "../draw/layers.js";
 import { spark } from "../draw/spark.js";
@@ -84,7 +85,7 @@ export class Children {
       this.head,
       h("th", { scope: "col" }, "child"),
       h("th", { scope: "col" }, "nodes"),
-      this.sparks.size > 0 && h("th", { scope: "col" }, "last hour"),
+      this.sparks.size > 0 && h("th", { scope: "col" }, spanName(this.page.route).toLowerCase()),
       metric && h("th", { scope: "col", class: "number", title: metric.name }, title(metric)),
       metric && h("th", { scope: "col", class: "number" }, "× siblings"),
       more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),

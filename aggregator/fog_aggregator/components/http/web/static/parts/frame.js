@@ -41,6 +41,9 @@ export function pill(element, live, now) {
   put(element, h("span.dot"), h("b", PILL_WORDS[state]), told && h("span", { title }, told));
 }
 
+/** The span of time that an address has. */
+export const spanName = ({ query: { from, to, t } }) => (from ? `${clock(Number(from), 2)}–${clock(Number(to), 2)}` : SPAN_WORDS[t ?? "1h"]);
+
 /** The choice of a span of time. */
 export function spans(element, route, go) {
   const absolute = Boolean(route.query.from);
@@ -50,7 +53,7 @@ export function spans(element, route, go) {
     h(
       "select.pill",
       { "aria-label": "Span of time (t)", "data-key": "span", onchange: (event) => { const { from, to, ...rest } = route.query; go(format({ ...route, query: { ...rest, t: event.target.value } })); } },
-      absolute ? h("option", { value: "abs", selected: true }, `${clock(Number(route.query.from), 2)}–${clock(Number(route.query.to), 2)}`) : null,
+      absolute ? h("option", { value: "abs", selected: true }, spanName(route)) : null,
       Object.keys(SPANS).map((name) => h("option", { value: name, selected: name === chosen }, SPAN_WORDS[name])),
     ),
     absolute && h("a.button", { href: format({ ...route, query: { ...route.query, from: "", to: "" } }) }, "Now"),

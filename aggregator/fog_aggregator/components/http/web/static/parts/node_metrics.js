@@ -6,6 +6,7 @@ import { ask, ranges } from "../data/api.js";
 import { OWN } from "../data/fleet.js";
 import { pairs } from "./events.js";
 import { failed } from "./failed.js";
+import { spanName } from "./frame.js";
 import { enter, filterField, moved } from "./filter.js";
 import { levelOf, seriesOf, windowOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
@@ -38,7 +39,7 @@ export class NodeMetrics {
     this.element = card(
       "Metrics",
       { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },
-      table(["metric", "last hour", "#now", "#× siblings", "-#× all nodes", "-range or total"], this.body),
+      table(["metric", spanName(page.route).toLowerCase(), "#now", "#× siblings", "-#× all nodes", "-range or total"], this.body),
       this.note,
     );
   }
