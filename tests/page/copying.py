@@ -1,4 +1,4 @@
-"""What a reader copies from the page, what makes a view the one that it is, and a shell to paste into."""
+"""Copy from the page, compare the looks of two views, and paste into a shell."""
 
 from __future__ import annotations
 
