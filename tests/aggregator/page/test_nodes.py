@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fog_aggregator.core.places.expected import parse_expected
 from fog_aggregator.query.listing.finding import Mark, Text, format_cursor, has_pieces, is_like, parse_cursor
+from fog_schema.paths import parse_path
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.serving import Served, serving
 
@@ -84,6 +85,30 @@ async def test_every_node_is_reached_once(served: Served, sort: str, state: str)
     assert len(set(at_once)) == len(at_once) == (3 if state == "&state=missing" else 24 + 3 * bool(state))
     for limit in (1, 5, 24):
         assert [node["path"] for node in await pages(served, f"sort={sort}{state}", limit)] == at_once
+
+
+@pytest.mark.parametrize("sort", ["path", "worst", "silence"])
+async def test_nodes_that_stay_are_reached_while_others_come_and_go(served: Served, sort: str) -> None:
+    """Those before and after the cursor, and the one that it stands at, go; others come. Each that stays comes once."""
+    fleet, found, cursor = served.fleet, list[str](), ""
+    gone, come = ("fog/r0/n00", "fog/r0/n10", "fog/r1/n11"), ("fog/a/n1", "fog/r0/n05", "fog/r1/n99")
+    while True:
+        after = f"&cursor={quote(cursor)}" if cursor else ""
+        answer = await served.json(f"/api/nodes?sort={sort}&limit=4{after}")
+        found += [node["path"] for node in answer["nodes"]]
+        if not answer["next"]:
+            break
+        if not cursor:
+            for path in come:
+                fleet.join(path).send()
+            for path in (*gone, found[-1]):
+                with fleet.network.lock:
+                    fleet.state.forget(parse_path(path), fleet.now + 4000, 0.0)
+        cursor = answer["next"]
+    stay = {f"fog/r{number % 2}/n{number:02d}" for number in range(24)} - {*gone, found[3]}
+    assert len(found) == len(set(found))
+    assert stay <= set(found)
+    assert not set(gone) & set(found[4:])
 
 
 async def test_the_worst_come_first(served: Served) -> None:

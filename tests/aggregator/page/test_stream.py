@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count, islice
 from typing import Any
 
@@ -142,6 +143,21 @@ async def test_who_was_away_for_too_long_is_told_so(served: Served, last: str) -
     async with following(served.url, last=last.format(name=name)) as stream:
         assert (await stream.next()).kind == "gap"
         assert (await stream.next()).kind == "status"
+
+
+async def test_who_comes_back_after_the_ring_has_turned_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its id is one of this run, and what came after it is in part no longer there: a gap, and then what is new."""
+    monkeypatch.setattr(feeding, "Ring", partial(Ring, most=3))
+    async with serving(sample_fleet()) as served, following(served.url) as other:
+        last = (await other.next("status")).id
+        for number in range(5):
+            served.fleet.event("fog/1", f"event {number}", seq=number + 1)
+            await other.next("event")
+        async with following(served.url, last=last) as stream:
+            assert (await stream.next()).kind == "gap"
+            assert (await stream.next()).kind == "status"
+            served.fleet.event("fog/1", "new", seq=9)
+            assert (await stream.next("event")).data["name"] == "new"
 
 
 def test_a_ring_is_bounded() -> None:
