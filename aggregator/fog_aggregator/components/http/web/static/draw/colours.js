@@ -36,8 +36,8 @@ export const fillOf = (state) => colours()[{ departed: "critical", stale: "stale
 
 /** What can be read on a colour, as in #d3dbe3. */
 export function inkOn(colour) {
-  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 ? "#15202b" : "#ffffff";
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) ** 2.2);
+  return 0.21 * red + 0.72 * green + 0.07 * blue > 0.2 * 255 ** 2.2 ? "#15202b" : "#ffffff";
 }
 
 /** Prepare a canvas for sharp drawing. @returns {{pen: CanvasRenderingContext2D, width: number, height: number}} */

@@ -1,7 +1,7 @@
 // The charts of a place: the metric that is looked at first, then those that count most.
 import { h, key, put } from "../base/dom.js";
 import { many } from "../base/numbers.js";
-import { atPlace } from "../data/queries.js";
+import { atPlace, levelOf } from "../data/queries.js";
 import { ChartCard } from "./chart_card.js";
 
 const FEW = 4;
@@ -64,6 +64,12 @@ export class Charts {
   jobs(span, more) {
     this.asked = [span, more];
     this.prepare();
+    const lack = this.page.fleet.lacks(levelOf(this.path));
+    this.body.hidden = Boolean(lack);
+    if (lack) {
+      put(this.rest, lack);
+      return [];
+    }
     return this.cards.map((card, place) => async () => {
       const of = await card.load(span, place ? more : { ...more, beside: { cover: coverageOver(this.path) } });
       const [cover] = of("cover");

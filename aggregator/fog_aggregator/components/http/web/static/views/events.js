@@ -30,7 +30,7 @@ export class Events {
     this.element = h(
       "div.stack",
       h("section.card", { "aria-label": "Events over time" }, this.head, h("div.body", this.canvas), this.chips),
-      card("Events", { note: ["runs of the same name and place are folded ", key("e")], end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, table(["time", "event", "place", "-#value", "-labels", "-metadata"], this.body), this.rest),
+      card("Events", { note: ["runs of the same name and place are folded", h("span.wide", " ", key("e"))], end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, table(["time", "event", "place", "-#value", "-labels", "-metadata"], this.body), this.rest),
     );
     this.onEvent = () => this.load();
     for (const kind of ["event", "gap"]) page.live.addEventListener(kind, this.onEvent); // where it polls, each time
