@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.cli.warm import starter
 
@@ -44,3 +45,30 @@ def _started(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.
         text=True,
         env=ENVIRON | environ,
     )
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one started, by the kernel's list."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            parents[int(entry.name)] = int(fields[1])
+    return [child for child, parent in parents.items() if parent == pid]
+
+
+def command_of(pid: int) -> bytes:
+    """Return the words of a process, each between zero bytes."""
+    return b"\0" + Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and whose parent has not heard does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

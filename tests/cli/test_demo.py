@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import random
 import signal
-import socket
 import urllib.request
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_bus.options.kinds import Address
 from fog_cli.actions import books
 from fog_cli.api import Api
-from fog_cli.demo import addresses
 from fog_cli.demo.aggregator_stats import Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
-from fog_cli.demo.processes import Child
 from fog_cli.errors import CommandError
 from fog_testing.nats_server import NatsServer
-from fog_testing.ports import free_port
 from fog_testing.waiting import eventually, wait_until
 from tests.cli.aggregators import events_at, free_address
 from tests.cli.bus import make_streams
-from tests.cli.processes import fog, run
+from tests.cli.processes import children_of, command_of, fog, run
 from tests.cli.pseudo_terminal import CTRL_C, fog_in_terminal
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 SMALL = ("--depth", "2", "--branching", "2", "--interval", "100ms", "--json")
-STOPS = """#!/usr/bin/env python3
-import os, socket, sys
-sys.stderr.write("no room here\\n")
-socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"STOPPING=1", os.environ["NOTIFY_SOCKET"])
-sys.exit(1)
-"""
 OF_PROGRAMS = ("shop_orders_total", "web_requests_total", "job_runs_total")
 
 
@@ -145,60 +132,6 @@ def test_also_when_a_signal_ends_it() -> None:
     check(out)
 
 
-def test_killed_it_leaves_nobody_behind(tmp_path: Path) -> None:
-    """nats-server, aggregator, agent and all their files are gone soon after a SIGKILL of the demo, or two Ctrl-C."""
-    with fog("demo", *SMALL, TMPDIR=str(tmp_path)) as process:
-        children = wait_until(lambda: found if len(found := children_of(process.pid)) > 3 else [], what="its processes")
-        process.kill()
-        process.wait()
-        assert list(tmp_path.iterdir())
-        wait_until(lambda: not [pid for pid in children if is_alive(pid)], deadline=30, what="its processes' end")
-        assert list(tmp_path.iterdir()) == []
-
-
-def test_an_address_of_somebody_else_is_not_printed() -> None:
-    """The one line says what to do: another address."""
-    with socket.create_server(("127.0.0.1", 0)) as somebody:
-        done = run("demo", "--listen", f"127.0.0.1:{somebody.getsockname()[1]}")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "something listens there already: stop it, or choose another address with --listen" in done.stderr
-
-
-async def test_who_says_that_it_stops_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that cannot start notifies of that before it ends."""
-    program = tmp_path / "program"
-    program.write_text(STOPS)
-    program.chmod(0o755)
-    monkeypatch.setattr("sys.executable", str(program))
-    with pytest.raises(CommandError, match="fog aggregator ended with code 1: no room here"):
-        await Child.start(["aggregator"], {}, tmp_path)
-
-
-async def test_two_demos_have_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that finds the usual address free, and taken when it starts, goes to another; other failures are final."""
-    monkeypatch.setattr(addresses, "USUAL", ("127.0.0.1", free_port()))
-    tried: list[Address] = []
-    child = cast("Child", object())
-    with contextlib.ExitStack() as stack:
-
-        async def start(address: Address) -> Child:
-            tried.append(address)
-            if len(tried) == 1:
-                stack.enter_context(socket.create_server(address))
-                raise CommandError("taken")
-            return child
-
-        assert await addresses.start_listening(None, start) == (child, tried[1])
-        assert tried[0] == addresses.USUAL
-        assert tried[1] != addresses.USUAL
-
-    async def refuse(address: Address) -> Child:
-        raise CommandError(f"not at {address}")
-
-    with pytest.raises(CommandError, match="not at"):
-        await addresses.start_listening(None, refuse)
-
-
 async def test_a_server_of_yours(fog_nats: NatsServer) -> None:
     """Counts of others that are in the same streams already, under the same names, are not taken for the demo's."""
     await make_streams(fog_nats.url)
@@ -247,29 +180,7 @@ def swarm_at(address: str) -> float:
 
 def light_nodes_of(pid: int) -> list[int]:
     """Return the process of a demo's light nodes, once there is one."""
-    return [child for child in children_of(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes that one started, by the kernel's list."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it ended meanwhile
-            parents[int(entry.name)] = int(fields[1])
-    return [child for child, parent in parents.items() if parent == pid]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and whose parent has not heard does not."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return [child for child in children_of(pid) if b"spawn_main" in command_of(child)]
 
 
 @pytest.mark.parametrize(

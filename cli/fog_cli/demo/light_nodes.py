@@ -74,7 +74,7 @@ class LightNodes:
         report = {} if self._child is None else self._child.report
         return float(report.get("dropped", 0)) * self._plan.interval / len(self._plan.numbers)
 
-    async def stop(self) -> bool:
+    async def stop(self, deadline: float = END_SECONDS) -> bool:
         """Let every node hand over its last counts; True when all of it was acknowledged.
 
         Raises:
@@ -86,9 +86,9 @@ class LightNodes:
         await asyncio.gather(self._watch, return_exceptions=True)
         try:
             self._child.tell()
-            await eventually(self._child.has_ended, deadline=END_SECONDS)
+            await eventually(self._child.has_ended, deadline=deadline)
         except TimeoutError:
-            raise CommandError(f"the nodes did not end within {END_SECONDS:g} s") from None
+            raise CommandError(f"the nodes did not end within {deadline:g} s") from None
         return bool(self._child.report["whole"])
 
     def close(self) -> None:

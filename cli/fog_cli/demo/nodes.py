@@ -51,9 +51,9 @@ class _Node:
         async with self.one_at_a_time:
             await self.connection.run()
 
-    async def stop(self) -> bool:
+    async def stop(self, deadline: float) -> bool:
         """Flush the last counts and close; True when all of them were acknowledged."""
-        flushed = await self.agent.stop()
+        flushed = await self.agent.stop(deadline)
         await self.connection.close()
         if self.link is not None:
             await self.link
@@ -93,10 +93,10 @@ class FogNodes:
         """How many nodes have a link now."""
         return sum(node.connection.client is not None for node in self._nodes.values())
 
-    async def stop(self) -> bool:
+    async def stop(self, deadline: float = FLUSH_SECONDS) -> bool:
         """End every outage, flush every node's last counts, and close; True when all of it was acknowledged."""
         self._live(self._fog.heal())
-        return all(await asyncio.gather(*(node.stop() for node in self._nodes.values())))
+        return all(await asyncio.gather(*(node.stop(deadline) for node in self._nodes.values())))
 
     def book(self) -> Book:
         """Add up the counts of all nodes."""
@@ -119,7 +119,5 @@ def _node(path: Path, options: NatsOptions, interval: float) -> _Node:
     setup_health_hooks(collector)
     name = format_path(path)
     connection = Connection(replace(options, name=f"fog demo {name}"))
-    agent = Agent(
-        collector, path=name, connection=connection, interval=interval, info={"role": "demo"}, deadline=FLUSH_SECONDS
-    )
+    agent = Agent(collector, path=name, connection=connection, interval=interval, info={"role": "demo"})
     return _Node(collector, Ledger(collector), connection, agent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -127,10 +128,13 @@ class Child:
             await self._process.wait()
 
     def _complaint(self) -> CommandError:
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return CommandError(f"{self.name} was ended by {signal.Signals(-code).name}")
         lines = self.log.read_text(errors="replace").splitlines()
         words = (line.strip(" |+-") for line in reversed(lines))  # the frame around a traceback of several errors
         last_words = next(filter(None, words), "it said nothing").removeprefix(f"{self.name}: ")
-        return CommandError(f"{self.name} ended with code {self._process.returncode}: {last_words}")
+        return CommandError(f"{self.name} ended with code {code}: {last_words}")
 
 
 async def _notified(manager: socket.socket, state: bytes) -> None:

@@ -63,13 +63,13 @@ class _Node:
             await eventually(lambda: self.ledger.book().keys() >= set(self.program.shows), deadline=FIRST_READING)
         await asyncio.to_thread(self.program.start)
 
-    async def stop(self) -> bool:
+    async def stop(self, deadline: float) -> bool:
         """Let the program end, then the sources read the last of it, then the agent flush; True if all was sent."""
         await asyncio.to_thread(self.program.stop)
         with suppress(TimeoutError):  # which the books will show
             await eventually(self._has_all, deadline=LAST_READING)
         await asyncio.to_thread(self.sources.stop)
-        flushed = await self.agent.stop()
+        flushed = await self.agent.stop(deadline)
         await self.connection.close()
         if self.link is not None:
             await self.link
@@ -110,9 +110,9 @@ class ProgramNodes:
         """Begin to work, and to publish."""
         await asyncio.gather(*(node.start() for node in self._nodes))
 
-    async def stop(self) -> bool:
+    async def stop(self, deadline: float = FLUSH_SECONDS) -> bool:
         """End all, and flush their last counts; True when all of it was acknowledged."""
-        return all(await asyncio.gather(*(node.stop() for node in self._nodes)))
+        return all(await asyncio.gather(*(node.stop(deadline) for node in self._nodes)))
 
     def book(self) -> Book:
         """Add up the counts of all."""
@@ -136,7 +136,5 @@ def _node(program: Program, path: str, options: NatsOptions, interval: float) ->
         raise CommandError(f"the demo's {program.name} cannot be read: {error}") from None
     sources = Sources([make_source(one, context) for one in found], context.metrics)
     connection = Connection(replace(options, name=f"fog demo {path}"))
-    agent = Agent(
-        collector, path=path, connection=connection, interval=interval, info={"role": "demo"}, deadline=FLUSH_SECONDS
-    )
+    agent = Agent(collector, path=path, connection=connection, interval=interval, info={"role": "demo"})
     return _Node(program, sources, Ledger(collector), agent, connection)

@@ -50,6 +50,8 @@ MOST_AGENTS: Final = 1_100
 """Two cores keep up with so many agents; the nodes of a larger fog are light ones."""
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
+HASTE: Final = 2.0
+"""Seconds that nodes have to end when something else has failed."""
 NO_MESSAGE: Final = 10037
 """JetStream's error code: no message has such a subject."""
 
@@ -127,10 +129,14 @@ class _Demo:
             view = AggregatorView(url)
             host = await self._host_agent(place, stack)
             nodes, programs = self._nodes(place, view, stack), self._programs(place)
-            await asyncio.gather(nodes.start(stop), programs.start())
-            self._screen.introduce(self._parts(place, aggregator, host, programs), url)
-            await self._live(stop, nodes, view, (aggregator, host))
-            self._screen.say("stopping: nodes flush their last counts ...")
+            try:
+                await asyncio.gather(nodes.start(stop), programs.start())
+                self._screen.introduce(self._parts(place, aggregator, host, programs), url)
+                await self._live(stop, nodes, view, (aggregator, host))
+                self._screen.say("stopping: nodes flush their last counts ...")
+            except BaseException:  # each of them would wait for its last frame when the process ends
+                await asyncio.gather(nodes.stop(HASTE), programs.stop(HASTE), return_exceptions=True)
+                raise
             await asyncio.gather(nodes.stop(), programs.stop(), host.finish())
             result = await self._compare(place, view, nodes.dropped, [nodes.book(), programs.book()])
         self._screen.conclude(result)

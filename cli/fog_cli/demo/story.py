@@ -113,9 +113,11 @@ class Story:
                 server = await stack.enter_async_context(NatsServer())
             except NatsServerError as error:
                 raise CommandError(str(error)) from None
-            api = Api(await self._start(server.url, directory, stack))
-            await self._play(stop, api, linger=not as_json)
-            await asyncio.gather(*(node.stop() for node in self._nodes.values()))
+            try:
+                api = Api(await self._start(server.url, directory, stack))
+                await self._play(stop, api, linger=not as_json)
+            finally:
+                await asyncio.gather(*(node.stop() for node in self._nodes.values()))
         return self._conclude(stopped=stop.is_set(), as_json=as_json)
 
     def _conclude(self, *, stopped: bool, as_json: bool) -> int:
