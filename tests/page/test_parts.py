@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import isnan
 
 import pytest
@@ -317,6 +318,31 @@ async def test_few_questions_at_once(page: Tab) -> None:
         return [most, asked.join('')];""",
     )
     assert (most, asked) == (4, "abcabca")
+
+
+async def test_the_line_of_a_problem_is_that_of_its_place(page: Tab) -> None:
+    """An alert's expression has a row for each place; one without places, and what changed, have one alone."""
+    rows = [("fog/1", "0", 7), ("fog/2/3", "0", 8), ("fog/2/4", "0", 9), (None, "1", 5), ("fog/1", "2", 7)]
+    result = [
+        {"metric": ({"fog_path": at} if at else {}) | {"fog_row": row}, "values": [[0, str(value)]]}
+        for at, row, value in rows
+    ]
+    lines = await made(
+        page,
+        f"""const {{ Sparks }} = await import('./data/sparks.js');
+        const before = window.fetch;
+        window.fetch = async () => new Response(JSON.stringify({{ data: {{ result: {json.dumps(result)} }} }}));
+        try {{
+            const sparks = new Sparks();
+            const wanted = [['a', 'fog/2'], ['b', 'fog/9'], ['c', 'fog/2']];
+            const problems = wanted.map(([id, path]) => ({{ id, path, query: 'x' }}));
+            await sparks.load({{ changes: [], problems }}, {{ from: 0, to: 60 }});
+            return [...sparks.problems].map(([id, values]) => `${{id}} ${{values[0]}}`);
+        }} finally {{
+            window.fetch = before;
+        }}""",
+    )
+    assert lines == ["a 8", "b 5"]
 
 
 async def test_queries_name_level_and_path_together(page: Tab) -> None:

@@ -12,8 +12,8 @@ from fog_cli.api import Api
 from fog_cli.live import pages
 from fog_cli.top.screen.children import children_of
 from fog_cli.top.screen.state import Answers, Chart, Series, State
-from fog_cli.words.paths import parent_of
-from fog_cli.words.problems import read
+from fog_cli.words.paths import is_under, parent_of
+from fog_cli.words.problems import Problem, read
 from fog_cli.words.queries import Metric, at, band, below, expression, of_node
 
 MOST_CHILDREN: Final = 100
@@ -113,11 +113,13 @@ def _past(api: Api, state: State, now: float) -> Iterator[Question]:
         )
     for problem in list(state.problems)[:MOST_PROBLEMS]:
         if problem.query:
-            yield Question("sparks", _first_range(api, problem.query, begin, end), _spark(problem.key))
+            yield Question("sparks", partial(_of_problem, api, problem, begin, end), _spark(problem.key))
 
 
-def _first_range(api: Api, query: str, begin: float, end: float) -> Callable[[], Sequence[float]]:
-    return lambda: next(iter(_ranges(api, query, begin, end).values()), ())
+def _of_problem(api: Api, problem: Problem, begin: float, end: float) -> Sequence[float]:
+    """Ask for the values of an alert's rule, whose expression is of all places, at the place of the problem."""
+    found = _ranges(api, problem.query, begin, end).items()
+    return next((values for path, values in found if is_under(path or problem.path, problem.path)), ())
 
 
 def _spark(key: str) -> Callable[[Answers, Any], None]:

@@ -281,6 +281,19 @@ def test_a_row_that_is_cut_is_read_below() -> None:
     assert "94 % of the rise is under this place: 0.1 to 41.8 /s." in " ".join(" ".join(lines[row + 2 :]).split())
 
 
+def test_the_line_of_a_problem_is_that_of_its_place() -> None:
+    """Of an alert's expression, which is of all places, the row at or under its place."""
+    state = fleet()
+    values = {"fog/ams/r04/n01": "7", "fog/ams/r04/n02": "8"}
+    rows = [{"metric": {"fog_path": path}, "values": [[NOW, value]]} for path, value in values.items()]
+    api = Answering({"/api/v1/query_range": lambda _: {"data": {"result": rows}}})
+    for one in questions(api, state, NOW, again=False):
+        if one.name == "sparks":
+            one.take(state.answers, one.ask())
+    [rises] = [one for one in state.problems if one.path == "fog/ams/r04/n02"]
+    assert state.answers.sparks[rises.key][-1] == 8
+
+
 def test_events_can_be_paused() -> None:
     """The newest stand first; a filter is for names and places; Space holds the list."""
     state = rack()

@@ -118,6 +118,11 @@ async def test_a_keyboard_goes_everywhere(fog_nats: NatsServer, size: tuple[int,
                 await shows(app, text)
             await pilot.press("question_mark")
             await shows(app, "pause the list of events")
+            await pilot.press("escape", "g", "n")
+            await pilot.resize_terminal(50, 12)
+            await eventually(lambda: app.query_one(Canvas).size == (50, 12))
+            await shows(app, "nodes not live: 0 of 0")
+            assert {len(line) <= 50 for line in drawn(app).splitlines()} == {True}
             await pilot.press("q")
         assert app.return_value == 0
 
