@@ -89,7 +89,7 @@ async def test_every_node_is_reached_once(served: Served, sort: str, state: str)
 
 @pytest.mark.parametrize("sort", ["path", "worst", "silence"])
 async def test_nodes_that_stay_are_reached_while_others_come_and_go(served: Served, sort: str) -> None:
-    """Those before and after the cursor, and the one that it stands at, go; others come. Each that stays comes once."""
+    """Nodes before, at and after the cursor go, others come: each that stays is listed once."""
     fleet, found, cursor = served.fleet, list[str](), ""
     gone, come = ("fog/r0/n00", "fog/r0/n10", "fog/r1/n11"), ("fog/a/n1", "fog/r0/n05", "fog/r1/n99")
     while True:
