@@ -54,9 +54,9 @@ async def test_the_compose_file(tmp_path: Path) -> None:
 
 
 async def answers(address: str, login: str, number: int) -> None:
-    """Wait until an aggregator is ready, and shows so many nodes."""
-    await eventually(lambda: asyncio.to_thread(healthy, address), deadline=60)
+    """Wait until an aggregator shows so many nodes, and is ready: to ask for that starts a process each time."""
     await eventually(lambda: asyncio.to_thread(shows_nodes, address, login, number), deadline=60)
+    await eventually(lambda: asyncio.to_thread(healthy, address), deadline=60)
 
 
 def shows_nodes(address: str, login: str, number: int) -> bool:
