@@ -20,6 +20,8 @@ from fog_cli.errors import CommandError
 START_SECONDS: Final = 120.0
 """Seconds until a program is ready. The first one compiles its kernels, which takes long on a busy machine."""
 STOP_SECONDS: Final = 20.0
+END_SECONDS: Final = 1.0
+"""Seconds after its last answer within which a process that has died is known to have."""
 # A line means that all went well; the pipe's end without one means that the parent died. Its children may still write.
 _REMOVER: Final = 'read -r _ || { for _ in 1 2 3 4 5; do rm -rf -- "$1"; sleep 1; done; }'
 
@@ -108,6 +110,13 @@ class Child:
         """Raise CommandError, with the end of its log, when it has ended by itself."""
         if self._process.returncode is not None:
             raise self._complaint()
+
+    async def explain(self) -> None:
+        """Raise CommandError, as `check` does, when it ends now: that is why it did not answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self._process.wait()
+        self.check()
 
     async def finish(self) -> None:
         """`stop`, and raise CommandError when it did not end well."""

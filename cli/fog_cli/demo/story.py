@@ -114,8 +114,8 @@ class Story:
             except NatsServerError as error:
                 raise CommandError(str(error)) from None
             try:
-                api = Api(await self._start(server.url, directory, stack))
-                await self._play(stop, api, linger=not as_json)
+                aggregator, url = await self._start(server.url, directory, stack)
+                await self._tell(stop, aggregator, Api(url), linger=not as_json)
             finally:
                 await asyncio.gather(*(node.stop() for node in self._nodes.values()))
         return self._conclude(stopped=stop.is_set(), as_json=as_json)
@@ -136,8 +136,8 @@ class Story:
                 self._screen.say(f"but {what}: {' '.join(one)}")
         return 1 if missing or others else 0
 
-    async def _start(self, servers: str, directory: Path, stack: AsyncExitStack) -> str:
-        """Start all of it; return the aggregator's address."""
+    async def _start(self, servers: str, directory: Path, stack: AsyncExitStack) -> tuple[Child, str]:
+        """Start all of it; return the aggregator, and its address."""
         rules = directory / "story.yml"
         rules.write_text(RULES)
         arguments = ["aggregator", "--rules", str(rules)]
@@ -160,7 +160,14 @@ class Story:
             node = self._nodes[path] = StoryNode.at(path, options)
             node.connect()
             await node.agent.start()
-        return url
+        return child, url
+
+    async def _tell(self, stop: asyncio.Event, aggregator: Child, api: Api, *, linger: bool) -> None:
+        try:
+            await self._play(stop, api, linger=linger)
+        except CommandError:
+            await aggregator.explain()
+            raise
 
     async def _play(self, stop: asyncio.Event, api: Api, *, linger: bool) -> None:
         """Do what the story says at its moments, and look at the alerts in between; `linger` until its time is over."""
