@@ -143,6 +143,11 @@ async def test_keys_come_back_from_where_one_types(fleet: Rich) -> None:
         await press("Enter")
         await opened.page.wait_for_url("**open=**")
         assert "error_ratio" in await copied(opened, "y")
+        place = opened.page.locator("[aria-label=Firing] a.path").first
+        address = await place.get_attribute("href")
+        await place.focus()
+        await press("Enter")  # a row opens by it, and a link in it leads on
+        await opened.page.wait_for_url(f"{fleet.url}/{address}")
         await opened.page.goto(fleet.url)
         leaves = """(key) => document.querySelector('canvas').dispatchEvent(
             new KeyboardEvent('keydown', { ...key, cancelable: true }))"""

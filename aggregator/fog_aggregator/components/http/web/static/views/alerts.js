@@ -83,7 +83,7 @@ export class Alerts {
     const side = one.until ? `${span(one.until - now)} left` : one.fires_at ? `fires in ${span(Math.max(0, one.fires_at - now))}` : one.folds > 1 ? `folds ${count(one.folds)}` : "";
     const row = h(
       "tr.open",
-      { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },
+      { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.target === event.currentTarget && /^(Enter|e)$/.test(event.key)) { event.stopPropagation(); this._open(one.id); } } },
       h("td", h("span.named", sign(kind), h("b", one.title))),
       h("td", h("a.path", { href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span.label", ` and ${count(one.more)} more`) : null),
       h("td.note.wide", one.value ?? ""),
