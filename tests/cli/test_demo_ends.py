@@ -53,6 +53,16 @@ def test_without_its_aggregator_it_ends(what: tuple[str, ...]) -> None:
     assert (process.returncode, err) == (1, "fog demo: fog aggregator was ended by SIGKILL\n")
 
 
+def test_where_nobody_reads_it_ends() -> None:
+    """As in a pipe to `head`, or under `make` when the window is closed: nothing signals it then."""
+    with fog("demo", *SMALL[:-1], "--listen", free_address()) as process:
+        assert process.stdout is not None
+        while "Ctrl-C stops it." not in process.stdout.readline():
+            assert process.poll() is None
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+
+
 def places_at(address: str) -> list[str]:
     """List the nodes that an aggregator has; none while it does not answer."""
     try:

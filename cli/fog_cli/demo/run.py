@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -210,12 +210,13 @@ class _Demo:
     async def _live(
         self, stop: asyncio.Event, nodes: FogNodes | LightNodes, view: AggregatorView, children: tuple[Child, ...]
     ) -> None:
-        """Let the nodes live, and show it, until told to stop or the time is over."""
+        """Let the nodes live, and show it, until told to stop, the time is over, or nobody can read any more."""
         pace = self._pace = Pace(time.monotonic())
         end = math.inf if self._settings.duration is None else time.monotonic() + self._settings.duration
+        shown = asyncio.create_task(self._screen.follow(view))
 
         def over() -> bool:
-            return stop.is_set() or time.monotonic() >= end
+            return stop.is_set() or time.monotonic() >= end or (shown.done() and shown.exception() is not None)
 
         def live(until: float) -> None:
             self._screen.falls_behind(pace.dropped + nodes.dropped)
@@ -223,12 +224,12 @@ class _Demo:
             for child in children:
                 child.check()
 
-        shown = asyncio.create_task(self._screen.follow(view))
         try:
             await follow(pace, live, over, time.monotonic)
         finally:
             shown.cancel()
-            await asyncio.gather(shown, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await shown
 
     async def _compare(
         self, place: _Place, view: AggregatorView, dropped: float, counts: list[books.Book]
