@@ -172,6 +172,7 @@ async def test_the_list_of_metrics(fleet: Rich) -> None:
         )  # of four kinds four statistics
         assert await rate.inner_text() == ""
         unlike = row("disk_bytes").locator("td").last
+        await unlike.filter(has_text="other help").wait_for(timeout=40_000)
         assert re.search(rf"({RISING}|{SILENCED})\s+other help", await unlike.inner_text())
         assert await row("orders_total").locator("td").last.inner_text() == ""
         assert opened.said == []

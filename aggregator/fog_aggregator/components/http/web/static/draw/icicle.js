@@ -69,7 +69,7 @@ function paintLevel(sheet) {
 
 function paintPlace(sheet, place, x, shown, wide) {
   const { view, raster, base, top, height } = sheet;
-  const gap = wide > 12 ? GAP : wide > 5 ? 1 : 0.5;
+  const gap = wide > 12 ? GAP : wide > 4 ? 1 : 0; // parts of a pixel would be lines here and there
   const width = Math.max(1, shown - gap);
   raster.box(view.colour?.of(place) ?? base, x, top, width, height);
   if (view.known === false) return;

@@ -86,7 +86,7 @@ export class Alerts {
       { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.target === event.currentTarget && /^(Enter|e)$/.test(event.key)) { event.stopPropagation(); this._open(one.id); } } },
       h("td", h("span.named", sign(kind), h("b", one.title))),
       h("td", h("a.path", { href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span.label", ` and ${count(one.more)} more`) : null),
-      h("td.note.wide", one.value ?? ""),
+      h("td.note.wide", [one.value, boundOf(one.query)].filter(Boolean).join(", ")),
       h("td.wide", strip(one, now, STRIP, { Firing: "critical", Pending: "stale-thin", Silenced: "line2" }[list])),
       h("td.number", { title: full(one.start) }, since),
       h("td.number.label.wide", side || (list === "Firing" ? h("span.link", "Silence") : "")),
@@ -125,6 +125,12 @@ export class Alerts {
     else return step(this.element, name, "tr[tabindex]");
     return true;
   }
+}
+
+/** The bound that an expression ends with. */
+function boundOf(query) {
+  const found = /[<>]=? *-?[\d.e]+$/.exec(query ?? "");
+  return found && `bound ${found[0]}`;
 }
 
 /** A runbook's address is a link only where it is one of the web. */
