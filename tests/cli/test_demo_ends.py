@@ -33,11 +33,13 @@ sys.exit(1)
 def test_killed_it_leaves_nobody_behind(tmp_path: Path) -> None:
     """nats-server, aggregator, agent and all their files are gone soon after a SIGKILL of the demo, or two Ctrl-C."""
     with fog("demo", *SMALL, TMPDIR=str(tmp_path)) as process:
-        children = wait_until(lambda: found if len(found := children_of(process.pid)) > 3 else [], what="its processes")
+        children = wait_until(
+            lambda: found if len(found := children_of(process.pid)) > 3 else [], deadline=60, what="its processes"
+        )
         process.kill()
         process.wait()
         assert list(tmp_path.iterdir())
-        wait_until(lambda: not [pid for pid in children if is_alive(pid)], deadline=30, what="its processes' end")
+        wait_until(lambda: not [pid for pid in children if is_alive(pid)], deadline=60, what="its processes' end")
         assert list(tmp_path.iterdir()) == []
 
 
