@@ -188,12 +188,14 @@ class _Upper:
 
 
 async def test_where_a_level_is_not_kept_each_node_has_the_mean_above() -> None:
-    """A count is divided by the live nodes; a gauge is a mean already. The answer names the level."""
+    """A count is divided by the live nodes, where there are any; a gauge is a mean already. The answer has the level."""
     kept = load(
         f'level{{fog_level="1",fog_path="fog/0",stat="avg"}} {repeat(11, 5, 0)}',
         f'requests_total{{fog_level="1",fog_path="fog/0"}} {repeat(11, 0, 20)}',
         f'fog_aggregator_nodes{{fog_level="1",fog_path="fog/0",state="live"}} {repeat(11, 4, 0)}',
         f'fog_aggregator_nodes{{fog_level="1",fog_path="fog/0",state="stale"}} {repeat(11, 3, 0)}',
+        f'requests_total{{fog_level="1",fog_path="fog/1"}} {repeat(11, 0, 20)}',
+        f'fog_aggregator_nodes{{fog_level="1",fog_path="fog/1",state="live"}} {repeat(11, 0, 0)}',
     )
     reader: Any = SimpleNamespace(step=10.0)
     async with asking(kept, now=100.0, past=PastApi(reader, _Upper())) as asked:
@@ -205,6 +207,7 @@ async def test_where_a_level_is_not_kept_each_node_has_the_mean_above() -> None:
             assert found["means_of_level"] == 1
             assert nodes
             assert list(column[nodes]) == pytest.approx([mean] * len(nodes))
+            assert not np.isinf(column).any()
 
 
 async def test_without_history_there_is_no_layer() -> None:

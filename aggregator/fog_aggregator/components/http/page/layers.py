@@ -71,7 +71,7 @@ class FleetLayers:
     def _expression(self, under: Path, metric: str, level: int, deepest: int) -> str:
         """Return the expression whose result has one value for each node, or for each place of a level the mean of it.
 
-        At the deepest level every path is that of a node.
+        At the deepest level every path is that of a node. A place without a live node has no mean.
         """
         kind = next((one.type for one in self._network.descriptions(under) if one.name == metric), None)
         if kind is None:
@@ -81,7 +81,7 @@ class FleetLayers:
         value = value_by_path(metric, kind, place, window)
         if level == deepest or not kind.incremental:
             return value
-        return f'{value} / on (fog_path) sum by (fog_path) (fog_aggregator_nodes{{{place},state="live"}})'
+        return f'{value} / on (fog_path) (sum by (fog_path) (fog_aggregator_nodes{{{place},state="live"}}) > 0)'
 
 
 def _written(shape: Shape, found: Result, level: int, *, precise: bool) -> dict[str, Any]:
