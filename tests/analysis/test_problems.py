@@ -164,7 +164,17 @@ def test_a_flood_is_one_line(number: int, lines: int) -> None:
     if lines == 1:
         flood = next(one for one in found if len(one.members) > 1)
         assert (flood.path, flood.since, flood.nodes, flood.of) == (("fog",), 5000.0, 11, 100)
-        assert flood.text == "A flood of new alerts. 11 alerts at 11 places."
+        assert flood.text == "A flood of alerts. 11 alerts at 11 places."
+
+
+def test_a_flood_stays_one_line() -> None:
+    """However late another alert of the rule comes; a second flood is a line of its own."""
+    begun = {"1": 5000.0, "2": 5599.0, "3": 9000.0}
+    at = {path: begun[path[-1]] for path in FLEET if path[-1] in begun} | {("fog", "r1", "4"): 9599.0}
+    late = Active("Errors", ("fog", "r3", "7"), "firing", "warning", 12_000.0)
+    floods = [Active("Errors", path, "firing", "warning", since) for path, since in at.items()]
+    found = problems([*floods, late], MadeUp(FLEET, {}))
+    assert [(one.since, len(one.members)) for one in found] == [(5000.0, 20), (9000.0, 11), (12_000.0, 1)]
 
 
 @pytest.mark.parametrize(

@@ -88,14 +88,14 @@ def _collect(
     members = node.members()
     of = max(1, nodes_at(path))
     if affected[path] >= ENOUGH * of or len(members) == 1:
-        lowest = _lowest([places[number] for number in members])
-        found.append(Joined(lowest, members, affected[path], max(1, nodes_at(lowest))))
+        place = lowest([places[number] for number in members])
+        found.append(Joined(place, members, affected[path], max(1, nodes_at(place))))
         return
     for token, child in node.children.items():
         _collect(child, (*path, token), affected, found, places, nodes_at)
 
 
-def _lowest(paths: Sequence[Path]) -> Path:
+def lowest(paths: Sequence[Path]) -> Path:
     """Return the lowest place that all paths are at or under."""
     first, last = min(paths), max(paths)  # the paths between share what these share
     same = 0

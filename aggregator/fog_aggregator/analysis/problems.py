@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from typing import Final, Protocol
 
-from fog_aggregator.analysis.joining import ENOUGH, Joined, join
+from fog_aggregator.analysis.joining import ENOUGH, Joined, join, lowest
 from fog_schema.paths import Path
 
 CRITICAL, WARNING, NOTE = "critical", "warning", "note"
@@ -128,8 +128,8 @@ def title_of(name: str) -> str:
 def problems(alerts: Sequence[Active], nodes: Nodes) -> list[Problem]:
     """Join alerts to problems: the worst first, then the oldest.
 
-    Alerts of one rule in one state are joined by place (`join`), and more than ten new lines are one. Alerts that a
-    silent branch suppresses are counted in the problem of that branch, and in no other.
+    Alerts of one rule in one state are joined by place (`join`), and more than ten lines that began within 10 minutes
+    are one. Alerts that a silent branch suppresses are counted in the problem of that branch, and in no other.
     """
     suppressed: defaultdict[Path, list[int]] = defaultdict(list)
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -148,18 +148,26 @@ def problems(alerts: Sequence[Active], nodes: Nodes) -> list[Problem]:
     return sorted(found, key=_rank)
 
 
-def _without_floods(lines: Sequence[Joined], since: Sequence[float], nodes: Nodes) -> Sequence[Joined]:
-    """Join the lines of a rule that began in the last 10 minutes of its newest one, if they are a flood."""
-    begun = [min(since[number] for number in line.members) for line in lines]
-    earliest = max(begun) - _FLOOD_SECONDS
-    new = [line for line, at in zip(lines, begun, strict=True) if at > earliest]
-    if len(new) <= FLOOD:
-        return lines
-    ends = min(line.path for line in new), max(line.path for line in new)
-    path = tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
-    members = sorted(number for line in new for number in line.members)
-    joined = Joined(path, members, sum(line.nodes for line in new), nodes.count(path))
-    return [joined, *(line for line, at in zip(lines, begun, strict=True) if at <= earliest)]
+def _without_floods(lines: Sequence[Joined], since: Sequence[float], nodes: Nodes) -> list[Joined]:
+    """Join the lines of a rule where more than ten began within 10 minutes; those that come later change nothing."""
+    begun = {line.path: min(since[number] for number in line.members) for line in lines}
+    ordered = sorted(lines, key=lambda line: begun[line.path])
+    times = [begun[line.path] for line in ordered]
+    found: list[Joined] = []
+    at = 0
+    while at < len(ordered):
+        end = bisect_left(times, times[at] + _FLOOD_SECONDS)
+        is_flood = end - at > FLOOD
+        found.append(_one(ordered[at:end], nodes) if is_flood else ordered[at])
+        at = end if is_flood else at + 1
+    return found
+
+
+def _one(lines: Sequence[Joined], nodes: Nodes) -> Joined:
+    """Make one line of several."""
+    path = lowest([line.path for line in lines])
+    members = sorted(number for line in lines for number in line.members)
+    return Joined(path, members, sum(line.nodes for line in lines), max(1, nodes.count(path)))
 
 
 def _rank(problem: Problem) -> tuple[int, int, float, Path, str]:
@@ -173,7 +181,7 @@ def _problem(alerts: Sequence[Active], members: Sequence[int], line: Joined, nod
     title = own[0].title if len(own) == 1 and own[0].title else title_of(own[0].name)
     since, text = min(alert.since for alert in own), sentences(own, nodes.silence(line.path))
     if len(own) > FLOOD and line.nodes < ENOUGH * line.of:
-        text = f"A flood of new alerts. {text}"
+        text = f"A flood of alerts. {text}"
     return Problem(own[0].name, title, line.path, own[0].state, severity, since, members, line.nodes, line.of, {}, text)
 
 

@@ -188,7 +188,7 @@ class _Upper:
 
 
 async def test_where_a_level_is_not_kept_each_node_has_the_mean_above() -> None:
-    """A count is divided by the live nodes, where there are any; a gauge is a mean already. The answer has the level."""
+    """A count is divided by the live nodes, if any; a gauge is a mean already. The answer names the level."""
     kept = load(
         f'level{{fog_level="1",fog_path="fog/0",stat="avg"}} {repeat(11, 5, 0)}',
         f'requests_total{{fog_level="1",fog_path="fog/0"}} {repeat(11, 0, 20)}',
