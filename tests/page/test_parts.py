@@ -229,8 +229,11 @@ async def test_no_place_of_the_map_is_left_out(page: Tab) -> None:
 
 
 async def test_no_value_is_no_zero(page: Tab) -> None:
-    """Coloured by a metric, what is not live is hatched in grey, and a live place without a value is grey."""
-    found = await made(
+    """Coloured by a metric, what is not live is hatched in grey, and a live place without a value is grey.
+
+    One that is infinite spoils no sum of the places beside it.
+    """
+    found, beside = await made(
         page,
         """const { Tree } = await import('./data/tree.js');
         const { byMetric, Means } = await import('./draw/layers.js');
@@ -253,8 +256,10 @@ async def test_no_value_is_no_zero(page: Tab) -> None:
         };
         const said = [0, 1, 2, 3].map(pixels);
         canvas.remove();
-        return said;""",
+        const infinite = byMetric(new Means(tree, Float32Array.from([Infinity, 10, NaN, NaN])));
+        return [said, [infinite.range(0, 1) === colours().badge, infinite.range(1, 2) === colours().ramp4]];""",
     )
+    assert beside == [True, True]
     assert found == ["ramp0", "ramp4", "badge,ink3", "badge"]
 
 

@@ -82,6 +82,29 @@ async def test_what_a_place_lacks_is_said(page: Tab) -> None:
     assert faults == 0
 
 
+async def test_charts_of_a_level_that_has_a_past_at_last(page: Tab) -> None:
+    """They stand where it was said that there is none. A level that only a branch has is asked for."""
+    said = await made(
+        page,
+        """const { Charts } = await import('./parts/charts.js');
+        const { Fleet } = await import('./data/fleet.js');
+        const { Tree } = await import('./data/tree.js');
+        const live = new EventTarget();
+        const fleet = new Fleet(live);
+        fleet.families = [{ name: 'size', type: 'gauge' }];
+        fleet.tree = new Tree(columns([1, 1], [1], ['fog', 'a'], '-l'));
+        const charts = new Charts({ route, fleet }, 'fog/a');
+        const said = [[0], [0, 1]].map((kept) => {
+            live.status = { levels_kept: kept };
+            const jobs = charts.jobs({ from: 0, to: 100 }, {});
+            return [jobs.length, charts.body.hidden, charts.rest.textContent.split(':')[0]];
+        });
+        charts.close();
+        return [...said, fleet.lacks(2)];""",
+    )
+    assert said == [[0, True, "No past is kept of level 1"], [1, False, ""], ""]
+
+
 async def test_the_heads_of_columns(page: Tab) -> None:
     """A metric's last word, with what is no word behind it; its unit is beside."""
     heads = await made(

@@ -91,10 +91,10 @@ export class Fleet extends EventTarget {
     return this.alerts?.problems ?? [];
   }
 
-  /** Why there is no past of a level; nothing where there is. */
+  /** Why there is no past of a level; nothing where there is, and of one that only branches have: theirs is asked for. */
   lacks(level) {
     const kept = this.live.status?.levels_kept ?? [];
-    return !kept.length || kept.includes(level) ? "" : `${NOT_KEPT} level ${level}: it has too many series (--history-series). Levels above have one.`;
+    return !kept.length || kept.includes(level) || level >= (this.tree?.levels.length ?? 0) ? "" : `${NOT_KEPT} level ${level}: it has too many series (--history-series). Levels above have one.`;
   }
 
   /** A family by its name; a counter's name may be given without what it is. */

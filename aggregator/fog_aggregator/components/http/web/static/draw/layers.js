@@ -36,7 +36,7 @@ export class Means {
     this.most = new Float64Array(tree.size).fill(-Infinity);
     for (let place = tree.size - 1; place >= 0; place -= 1) {
       const value = values[place];
-      if (!Number.isNaN(value)) {
+      if (Number.isFinite(value)) {
         this.sums[place] += value;
         this.numbers[place] += 1;
         this.most[place] = Math.max(this.most[place], value);

@@ -65,6 +65,7 @@ export class Charts {
     this.asked = [span, more];
     this.prepare();
     const lack = this.page.fleet.lacks(levelOf(this.path));
+    if (this.body.hidden && !lack) this._make();
     this.body.hidden = Boolean(lack);
     if (lack) {
       put(this.rest, lack);
