@@ -81,7 +81,7 @@ class Inventory:
         rows = tree.rows[span.start : span.stop]
         _, intervals = self._fleet.words()
         live = intervals[rows[self._lives[rows] == Life.LIVE]]
-        return float(np.quantile(live, share, method="higher")) if live.size else 0.0
+        return float(np.quantile(live, share, method="inverted_cdf")) if live.size else 0.0
 
     def info_of(self, key: str, paths: Sequence[Path]) -> list[str]:
         """Return what the nodes at some paths tell for a key; the empty text where nothing is known."""
