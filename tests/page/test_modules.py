@@ -16,6 +16,10 @@ NUMBERS = {
     "count(NaN)": "\N{EN DASH}",
     "digits(99.44)": "99.4",
     "digits(0.00421)": "0.00421",
+    "twoDigits(0.1234)": "0.12",
+    "twoDigits(1)": "1.0",
+    "twoDigits(9.96)": "10",
+    "twoDigits(384.2)": "380",
     "digits(-3.14159)": "\N{MINUS SIGN}3.14",
     "digits(Infinity)": "∞",
     "figure(0.94, 's').join(' ')": "0.94 s",
@@ -56,7 +60,7 @@ PATHS = {
     "String(isUnder('fog/01', 'fog/0'))": "false",
 }
 NAMES = {
-    "base/numbers": "count, digits, figure, span, change, share, unitOf",
+    "base/numbers": "count, digits, twoDigits, figure, span, change, share, unitOf",
     "base/paths": "shortened, common, matcher, isUnder",
     "base/route": "parse, format, toPlace, spanOf",
     "parts/children": "ratios",

@@ -83,7 +83,7 @@ async def test_what_a_place_lacks_is_said(page: Tab) -> None:
 
 
 async def test_charts_of_a_level_that_has_a_past_at_last(page: Tab) -> None:
-    """They stand where it was said that there is none. A level that only a branch has is asked for."""
+    """They stand where no past was said to be kept. A level that only a branch has is asked for."""
     said = await made(
         page,
         """const { Charts } = await import('./parts/charts.js');

@@ -50,6 +50,11 @@ def digits(value: Number) -> str:
     return f"{number:.3g}".replace("-", MINUS)
 
 
+def two_digits(value: float) -> str:
+    """Show a value beside another one, in two digits at most: ``0.12``, ``0.5``, ``1.3``, ``380``."""
+    return f"{value:.{2 if value < 0.3 else 1}f}" if 0.095 <= value < 9.95 else digits(float(f"{value:.2g}"))
+
+
 def unit_of(name: str, kind: str = "") -> str:
     """Return the unit of a metric, by the ending of its name; `kind` is its type, as in the API."""
     unit = _UNITS.get(_ENDING.sub("", name).rpartition("_")[2], "")

@@ -67,4 +67,5 @@ def band(metric: Metric, path: str, quantile: float, *, window: str) -> str:
 
 def window_of(least: float) -> str:
     """Return the window of rates: five minutes, or as many seconds as they must be taken over (`least_window`)."""
-    return f"{least:.0f}s" if least > 300 else "5m"
+    seconds = max(300, round(least))
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"

@@ -8,9 +8,9 @@ from statistics import median
 import pytest
 
 from fog_cli.top.asking import families, series
-from fog_cli.top.screen.children import ratios
+from fog_cli.top.screen.children import children_of, ratios
 from fog_cli.top.screen.compose import screen
-from fog_cli.top.screen.state import Series, State
+from fog_cli.top.screen.state import Series, State, Where
 from fog_cli.words.problems import read
 from fog_cli.words.queries import Metric
 from fog_cli.words.text import size_of
@@ -79,6 +79,18 @@ def test_the_unlike_child_and_its_siblings() -> None:
     assert rows[1][3:5] == ["41.8", "350"]
     assert ratios({"a": 1.0, "b": 2.0, "c": 3.0})["a"] != 2.0  # fewer than four others: nobody can say
     assert ratios(dict.fromkeys("abcde", 1.0) | {"f": 5.0})["f"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unlike"), [((1, 2, 10, 18, 25, 60), ""), ((10, 10, 11, 10, 9, 40), "f"), ((), "")]
+)
+def test_a_child_is_unlike_by_ratio_and_distance(numbers: tuple[float, ...], unlike: str) -> None:
+    """As on the page: three times the median is nothing among values that are far apart; beside equal ones it is."""
+    children = [{"path": f"fog/{name}", "name": name, "nodes": {"live": 1}} for name in "abcdef"]
+    state = State(where=Where("fog"))
+    state.answers.tree = {"path": "fog", "state": "", "count": 6, "children": children}
+    state.answers.values = {f"fog/{name}": value for name, value in zip("abcdef", numbers, strict=False)}
+    assert "".join(one.name for one in children_of(state) if one.is_unlike) == unlike
 
 
 @pytest.mark.parametrize("number", [5, 6, 9])

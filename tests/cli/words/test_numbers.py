@@ -32,6 +32,7 @@ NAMES = {
     "String": string,
     "figure": lambda *given: Joined(numbers.figure(*given)),
     "unitOf": numbers.unit_of,
+    "twoDigits": numbers.two_digits,
     "isUnder": paths.is_under,
     **{name: getattr(numbers, name) for name in ("count", "digits", "span", "change", "share")},
     **{name: getattr(paths, name) for name in ("shortened", "common", "matcher")},

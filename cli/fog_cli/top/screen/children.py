@@ -7,12 +7,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Final
 
 from fog_cli.top.screen.listing import Item, Listing, made
 from fog_cli.top.screen.state import State
 from fog_cli.words.coverage import expected
-from fog_cli.words.numbers import TIMES, clock, count, digits, figure, many, unit_of
+from fog_cli.words.numbers import TIMES, clock, count, figure, many, two_digits, unit_of
 from fog_cli.words.paths import matcher
 from fog_cli.words.queries import Metric
 from fog_cli.words.spark import bar, spark
@@ -21,6 +22,8 @@ from fog_cli.words.text import Span, padded, size_of
 
 SORTS: Final = ("", "value", "name")
 UNLIKE: Final = 3.0
+_FAR: Final = 6 * 1.4826
+"""Six standard deviations, estimated by the median distance from the median."""
 MOST_ROWS: Final = 500
 """Children in a table; a filter reaches the others."""
 _LEAST_SIBLINGS: Final = 4
@@ -30,13 +33,17 @@ _MOST_SPARK: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child, or the place's own node, with its value and what that is beside the siblings' median (NaN: unknown)."""
+    """A child, or the place's own node, with its value and what that is beside the siblings' median (NaN: unknown).
+
+    It is unlike its siblings where the value is far from their median, as a ratio and beside their own distances.
+    """
 
     path: str
     name: str
     nodes: Mapping[str, int]
     value: float
     ratio: float
+    is_unlike: bool = False
     itself: bool = False
 
     @property
@@ -44,11 +51,6 @@ class Child:
         """The share of its nodes that are not live."""
         everything = expected(self.nodes)
         return 1 - self.nodes.get("live", 0) / everything if everything else 0.0
-
-    @property
-    def is_unlike(self) -> bool:
-        """Whether its value is far from its siblings'."""
-        return self.ratio >= UNLIKE or self.ratio <= 1 / UNLIKE
 
 
 def ratios(values: Mapping[str, float]) -> dict[str, float]:
@@ -68,13 +70,25 @@ def _median_without(ordered: Sequence[float], value: float) -> float:
     return low / 2 + high / 2  # their sum may be infinite
 
 
+def _unlike(values: Mapping[str, float], beside: Mapping[str, float]) -> set[str]:
+    """Return the children whose values are unlike the others'."""
+    known = [value for value in values.values() if math.isfinite(value)]
+    middle = median(known) if known else math.nan
+    far = _FAR * median(abs(value - middle) for value in known) if known else math.nan
+    away = {path: abs(value - middle) for path, value in values.items()}
+    odd = (path for path, ratio in beside.items() if ratio >= UNLIKE or ratio <= 1 / UNLIKE)
+    return {path for path in odd if away[path] and away[path] >= far}
+
+
 def children_of(state: State) -> list[Child]:
     """Return the children of the place in the order that is chosen."""
     tree, values = state.answers.tree, state.answers.values
     if tree is None or tree["path"] != state.where.path:
         return []
     below: Sequence[Mapping[str, Any]] = tree["children"]
-    beside = ratios({one["path"]: values[one["path"]] for one in below if one["path"] in values})
+    known = {one["path"]: values[one["path"]] for one in below if one["path"] in values}
+    beside = ratios(known)
+    unlike = _unlike(known, beside)
     found = [
         Child(
             one["path"],
@@ -82,6 +96,7 @@ def children_of(state: State) -> list[Child]:
             one["nodes"],
             values.get(one["path"], math.nan),
             beside.get(one["path"], math.nan),
+            is_unlike=one["path"] in unlike,
         )
         for one in below
     ]
@@ -145,7 +160,7 @@ def _row(child: Child, metric: Metric | None, values: Sequence[float], spark_cel
     if metric is None:
         return row
     kind = "critical" if child.is_unlike and child.ratio > 1 else ""
-    ratio = "" if math.isnan(child.ratio) else digits(float(f"{child.ratio:.2g}"))
+    ratio = "" if math.isnan(child.ratio) else two_digits(child.ratio)
     text, _ = figure(child.value, unit_of(metric.name, metric.type))
     return [*row, (text, kind), (ratio, kind or "faint"), (spark(values, spark_cells), kind or "faint")]
 

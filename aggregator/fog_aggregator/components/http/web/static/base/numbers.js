@@ -79,7 +79,7 @@ export function change(now, before) {
   return `${percent > 0 ? "+" : percent < 0 ? MINUS : ""}${Math.abs(size)} %`;
 }
 
-/** A value beside another one, in two digits: 0.12, 1.3, 380. */
+/** A value beside another one, in two digits at most: 0.12, 0.5, 1.3, 380. */
 export const twoDigits = (value) => (value >= 0.095 && value < 9.95 ? value.toFixed(value < 0.3 ? 2 : 1) : digits(Number(value.toPrecision(2))));
 
 /** A share, rounded down: 99.98 % is never 100 %. */
