@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from fog_cli.later import lasting
@@ -18,10 +18,11 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
 
-# How long an example takes says more about the machine than about the code. Each run draws other examples than the
-# one before: many runs with few of them find as much as few with many. `--hypothesis-profile long` draws many.
-settings.register_profile("short", deadline=None, max_examples=15)
-settings.register_profile("long", deadline=None, max_examples=1000)
+# How long an example takes, or is drawn, says more about the machine than about the code. Each run draws others than
+# the one before: many runs with few of them find as much as few with many. `--hypothesis-profile long` draws many.
+_SLOW = [HealthCheck.too_slow]
+settings.register_profile("short", deadline=None, suppress_health_check=_SLOW, max_examples=15)
+settings.register_profile("long", deadline=None, suppress_health_check=_SLOW, max_examples=1000)
 settings.load_profile("short")
 
 # Aggregators in this process have the kernels where numba is installed. The many processes that tests
