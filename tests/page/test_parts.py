@@ -69,16 +69,18 @@ async def test_where_nothing_is_wrong(page: Tab) -> None:
     said = await made(
         page,
         """const { calm } = await import('./parts/calm.js');
-        const full = { title: 'Full', path: 'fog/1', fires_at: 10600 };
+        const full = { title: 'Full', path: '', fires_at: 10600 };
         const pending = [full, { title: 'Hot', path: 'fog/2', fires_at: 10090 }];
         const resolved = [{ title: 'Lost', path: 'fog/3', end: 9700 }];
         const list = (alerts) => h('div', calm({ fleet: { alerts }, status: null, now, day: null })).textContent;
-        return [list({ pending, resolved, silenced: [] }), list({ pending: [], resolved: [], silenced: [] })];""",
+        return [list({ pending, resolved, silenced: [] }),
+            ...[[full], []].map((one) => list({ pending: one, resolved: [], silenced: [] }))];""",
     )
     assert "Last problemLost fog/3, ended 5 min ago" in said[0]
     assert "Nearest to firingHot fog/2, in 90 s" in said[0]
-    assert "Last problemnone since the aggregator began" in said[1]
-    assert "Nearest to firingnothing is pending" in said[1]
+    assert "Nearest to firingFull, in " in said[1], "an alert of the aggregator has no place"
+    assert "Last problemnone since the aggregator began" in said[2]
+    assert "Nearest to firingnothing is pending" in said[2]
 
 
 async def test_whether_a_number_adds_up(page: Tab) -> None:

@@ -144,11 +144,15 @@ def calm(state: State, width: int, now: float) -> Iterator[Line]:
     else:
         yield [("✓ ", "ok"), ("Nothing is wrong", "bold")]
     room = max(_LEAST_TEXT, width - 62)
+
+    def named(title: str, path: str) -> str:
+        return f"{title} {shortened(path, room)}".rstrip()  # one of the aggregator itself has no place
+
     last, soon = "none since the aggregator began", "nothing is pending"
     for one in here.resolved[:1]:
-        last = f"{one['title']} {shortened(one['path'], room)}, ended {span(clock_now - one['until'])} ago"
+        last = f"{named(one['title'], one['path'])}, ended {span(clock_now - one['until'])} ago"
     for near in sorted(here.pending, key=lambda one: one.fires_at)[:1]:
-        soon = f"{near.title} {shortened(near.path, room)}, in {span(max(0.0, near.fires_at - clock_now))}"
+        soon = f"{named(near.title, near.path)}, in {span(max(0.0, near.fires_at - clock_now))}"
     items = {"Last problem": last, "Nearest to firing": soon, "Silenced": count(len(here.silenced))}
     for name, value in items.items():
         yield [(f"  {name:19}", "faint"), (value, "")]

@@ -11,6 +11,7 @@ export function calm(page) {
   const [last] = alerts.resolved;
   const [next] = [...alerts.pending].sort((one, other) => one.fires_at - other.fires_at);
   const item = (name, value) => h("li", h("span", name), h("span", value));
+  const named = ({ title, path }) => `${title} ${path}`.trim(); // one of the aggregator itself has no place
   const nodes = page.status?.coverage.nodes ?? {};
   const bad = known(nodes) > (nodes.live ?? 0);
   return [
@@ -18,8 +19,8 @@ export function calm(page) {
     dayStrip(page.day, page.now()),
     h(
       "ul.list",
-      item("Last problem", last ? `${last.title} ${last.path}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),
-      item("Nearest to firing", next ? `${next.title} ${next.path}, in ${span(Math.max(0, next.fires_at - page.now()))}` : "nothing is pending"),
+      item("Last problem", last ? `${named(last)}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),
+      item("Nearest to firing", next ? `${named(next)}, in ${span(Math.max(0, next.fires_at - page.now()))}` : "nothing is pending"),
       item("Silenced", count(alerts.silenced.length)),
     ),
   ];
