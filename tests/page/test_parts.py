@@ -70,11 +70,10 @@ async def test_where_nothing_is_wrong(page: Tab) -> None:
         page,
         """const { calm } = await import('./parts/calm.js');
         const full = { title: 'Full', path: '', fires_at: 10600 };
-        const pending = [full, { title: 'Hot', path: 'fog/2', fires_at: 10090 }];
+        const hot = { title: 'Hot', path: 'fog/2', fires_at: 10090 };
         const resolved = [{ title: 'Lost', path: 'fog/3', end: 9700 }];
-        const list = (alerts) => h('div', calm({ fleet: { alerts }, status: null, now, day: null })).textContent;
-        return [list({ pending, resolved, silenced: [] }),
-            ...[[full], []].map((one) => list({ pending: one, resolved: [], silenced: [] }))];""",
+        const of = ([pending, resolved]) => ({ fleet: { alerts: { pending, resolved, silenced: [] } }, now });
+        return [[[full, hot], resolved], [[full], []], [[], []]].map((one) => h('div', calm(of(one))).textContent);""",
     )
     assert "Last problemLost fog/3, ended 5 min ago" in said[0]
     assert "Nearest to firingHot fog/2, in 90 s" in said[0]
