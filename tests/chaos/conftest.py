@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from fog_proving.chaos import processes
-from tests.cli.warm import starter
+from tests.cli.warm import Popen
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let children be forks."""
-    forking = SimpleNamespace(**vars(subprocess) | {"Popen": starter("aggregator")})
+    forking = SimpleNamespace(**vars(subprocess) | {"Popen": Popen})
     monkeypatch.setattr(processes, "subprocess", forking)

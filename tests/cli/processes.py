@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.warm import starter
+from tests.cli.warm import Popen
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
 _STATE = tempfile.TemporaryDirectory(prefix="fog-tests-state-")
@@ -21,7 +21,14 @@ ENVIRON["FOG_KERNELS"] = "numpy"  # as tests/conftest.py says; where a disk is r
 @contextmanager
 def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """Provide a `fog` command that runs; killed when the test is done with it."""
-    process = _started(arguments, environ)
+    process = Popen(
+        [sys.executable, "-m", "fog_cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRON | environ,
+    )
     try:
         yield process
     finally:
@@ -34,17 +41,6 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     with fog(*arguments, **environ) as process:
         output, errors = process.communicate(timeout=60)
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
-
-
-def _started(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.Popen[str]:
-    return starter(arguments[0], environ)(
-        [sys.executable, "-m", "fog_cli", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRON | environ,
-    )
 
 
 def children_of(pid: int) -> list[int]:

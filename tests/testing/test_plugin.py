@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.warm import starter
+from tests.cli.warm import Popen
 
 FLEET_TEST = """
 import asyncio
@@ -71,7 +71,7 @@ def run_fleet_test(directory: Path, *arguments: str, mark: str, backend: str = "
     (directory / "test_fleet.py").write_text(FLEET_TEST.replace("MARK", mark).replace("BACKEND", backend))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     output = directory / "output.txt"
-    with output.open("w") as file, starter("pytest")(command, cwd=directory, stdout=file, stderr=file) as process:
+    with output.open("w") as file, Popen(command, cwd=directory, stdout=file, stderr=file) as process:
         try:
             process.wait(timeout=120)
         finally:
