@@ -31,7 +31,7 @@ sys.exit(1)
 
 
 def test_killed_it_leaves_nobody_behind(tmp_path: Path) -> None:
-    """nats-server, aggregator, agent and all their files are gone soon after a SIGKILL of the demo, or two Ctrl-C."""
+    """nats-server, aggregator, agent and all their files are gone soon after a SIGKILL of the demo."""
     with fog("demo", *SMALL, TMPDIR=str(tmp_path)) as process:
         children = wait_until(
             lambda: found if len(found := children_of(process.pid)) > 3 else [], deadline=60, what="its processes"
