@@ -326,3 +326,17 @@ def test_an_empty_state_has_nothing() -> None:
     """No nodes, no totals, and no time."""
     state = FleetState()
     assert (totals_of(state), state.now, state.sweep().closed) == ({}, 0.0, 0)
+
+
+def test_each_counter_that_becomes_a_fraction_keeps_its_series() -> None:
+    """Two of three do so in one frame (R12.11)."""
+    fleet = Fleet()
+    member = fleet.join("fog/0")
+    counter = member.collector.register_counter("jobs_total", "", ["of"])
+    for name, amount in (("a", 10), ("b", 20), ("c", 30)):
+        counter.labels(name).increment(amount)
+    member.send()
+    for name in "ca":
+        counter.labels(name).increment(0.5)
+    member.send()
+    assert fleet.samples("jobs_total") == {(("of", "a"),): 10.5, (("of", "b"),): 20, (("of", "c"),): 30.5}
