@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fog_proving.fuzz.http.schema import Checker
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -24,8 +26,11 @@ async def changes(fog: Asked, before: float) -> Any:
     return await eventually(said, what=f"the changes since {before}")
 
 
-async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) -> None:
-    """A gauge that rose most, before one that stayed; the way ends where nobody has 80 % of it; it is as described."""
+async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gauge that rose most, before one that stayed; the way ends where nobody has 80 % of it; it is as described.
+
+    Where only the first are compared, all are named.
+    """
     async with asked(fog_nats, history_step=STEP) as fog:
         queues, loads = [], []
         for number in range(4):
@@ -53,6 +58,9 @@ async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) ->
         assert [(one["path"], one["share"]) for one in queue["way"]] == [("fog", 1), ("fog/3", 0.8)]
         assert [one["path"] for one in found["load"]["way"]] == ["fog"], "79 % are too few"
         assert (steady["size"], steady["where"], steady["way"]) == (0, "nothing has changed", [])
+        monkeypatch.setattr("fog_aggregator.components.http.past.changes.MOST_METRICS", 1)
+        answer = await changes(fog, before)
+        assert (answer["metrics"], answer["compared"], len(answer["names"])) == (3, 1, 3)
 
 
 async def test_a_quantile_is_told_by_what_lies_beyond_its_old_value(fog_nats: NatsServer) -> None:

@@ -144,7 +144,7 @@ class _Work:
         known = sorted((one for one in every if one is not None), key=lambda one: one.order)
         return {
             "metrics": len(families),
-            "names": sorted({one.name for one in families[:MOST_METRICS]}),
+            "names": sorted({one.name for one in families}),
             "compared": len({one.measure.metric for one in known}),
             "changes": [self._plain(path, one) for one in known[:SHOWN]],
         }
