@@ -11,7 +11,7 @@ import pytest
 from fog_aggregator.components.http.web.files import page_files, sources
 
 ROOT = Path(__file__).parents[2]
-FIRST, ALL = 34_000, 56_300
+FIRST, ALL = 34_000, 56_350
 """As gzip: the page, its script and its style sheet; and with the script that the other views need."""
 TEXTS = ("ink", "ink2", "ink3", "link", "ok", "critical", "stale-text")
 GROUNDS = ("surface", "raised")

@@ -105,6 +105,31 @@ async def test_charts_of_a_level_that_has_a_past_at_last(page: Tab) -> None:
     assert said == [[0, True, "No past is kept of level 1"], [1, False, ""], ""]
 
 
+async def test_colours_wait_for_the_places(page: Tab) -> None:
+    """A link with a metric is opened before the tree is there: the map has its colours with the first answer."""
+    assert await made(
+        page,
+        """const { Fleet } = await import('./data/fleet.js');
+        const { Tree } = await import('./data/tree.js');
+        const { Colouring } = await import('./parts/colouring.js');
+        const tree = new Tree(columns([2], [], ['a', 'b'], 'll'));
+        const data = btoa(String.fromCharCode(...new Uint8Array(new Float32Array([1, 2]).buffer)));
+        const before = window.fetch;
+        window.fetch = async () => Response.json({ shape: tree.shape, type: 'float32', scale: 1, data });
+        try {
+            const fleet = new Fleet(new EventTarget());
+            const colouring = new Colouring({ route: { query: { m: 'size' } }, fleet });
+            const loading = colouring.load();
+            fleet.tree = tree;
+            fleet.dispatchEvent(new CustomEvent('tree'));
+            await loading;
+            return colouring.of(tree)?.high ?? null;
+        } finally {
+            window.fetch = before;
+        }""",
+    ) == pytest.approx(2)
+
+
 async def test_the_heads_of_columns(page: Tab) -> None:
     """A metric's last word, with what is no word behind it; its unit is beside."""
     heads = await made(

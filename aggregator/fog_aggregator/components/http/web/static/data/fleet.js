@@ -67,6 +67,11 @@ export class Fleet extends EventTarget {
     if (this.again.delete(what)) setTimeout(() => this.load(what), 1000);
   }
 
+  /** Wait for the first answer about a part, which is on its way. */
+  first(what) {
+    return this[what] ?? new Promise((resolve) => { this.addEventListener(what, resolve, { once: true }); });
+  }
+
   async _tree() {
     this.treeAt = Date.now();
     const columns = await ask("api/tree", { format: "columns" });
@@ -94,7 +99,7 @@ export class Fleet extends EventTarget {
   /** Why there is no past of a level; nothing where there is, and of one that only branches have: theirs is asked for. */
   lacks(level) {
     const kept = this.live.status?.levels_kept ?? [];
-    return !kept.length || kept.includes(level) || level >= (this.tree?.levels.length ?? 0) ? "" : `${NOT_KEPT} level ${level}: it has too many series (--history-series). Levels above have one.`;
+    return !kept.length || kept.includes(level) || !this.tree?.levels[level] ? "" : `${NOT_KEPT} level ${level}: it has too many series (--history-series). Levels above have one.`;
   }
 
   /** A family by its name; a counter's name may be given without what it is. */

@@ -22,6 +22,7 @@ export class Colouring {
     const { route, fleet } = this.page;
     const { m, by } = route.query;
     this.error = "";
+    if (m) await fleet.first("tree");
     if (!m || by === "health" || !fleet.tree || (fleet.families.length && !fleet.family(m))) {
       this.colour = null;
       return;

@@ -86,7 +86,7 @@ export class Overview {
       this.changesError = error.message;
     }
     page.changed = this.changed?.changes ?? [];
-    if (!page.fleet.alerts) await new Promise((resolve) => { page.fleet.addEventListener("alerts", resolve, { once: true }); }); // their lines are asked for beside
+    await page.fleet.first("alerts"); // their lines are asked for beside
     const to = page.now();
     await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, MOST_PROBLEMS) }, { from: to - 3600, to });
   }
