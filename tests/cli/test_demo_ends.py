@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import pytest
@@ -30,17 +31,27 @@ sys.exit(1)
 """
 
 
-def test_killed_it_leaves_nobody_behind(tmp_path: Path) -> None:
+def test_killed_it_leaves_nobody_behind() -> None:
     """nats-server, aggregator, agent and all their files are gone soon after a SIGKILL of the demo."""
-    with fog("demo", *SMALL, TMPDIR=str(tmp_path)) as process:
+    with TemporaryDirectory() as short, fog("demo", *SMALL, TMPDIR=short) as process:
         children = wait_until(
             lambda: found if len(found := children_of(process.pid)) > 3 else [], deadline=60, what="its processes"
         )
         process.kill()
         process.wait()
-        assert list(tmp_path.iterdir())
+        assert list(Path(short).iterdir())
         wait_until(lambda: not [pid for pid in children if is_alive(pid)], deadline=60, what="its processes' end")
-        assert list(tmp_path.iterdir()) == []
+        assert not list(Path(short).iterdir())
+
+
+def test_where_no_socket_can_be_made(tmp_path: Path) -> None:
+    """The path of a unix socket is short: the one line says so, and what to do."""
+    long = tmp_path / ("long" * 15)
+    long.mkdir()
+    done = run("demo", *SMALL, "--listen", free_address(), TMPDIR=str(long))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert str(long) in done.stderr
+    assert "set TMPDIR to one of at most 60 bytes" in done.stderr
 
 
 @pytest.mark.parametrize("what", [SMALL, ("--story",)], ids=["demo", "story"])

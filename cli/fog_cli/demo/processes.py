@@ -22,13 +22,25 @@ START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 END_SECONDS: Final = 1.0
 """Seconds after its last answer within which a process that has died is known to have."""
+_LONGEST: Final = 60
+"""Bytes of the directory for temporary files: the address of a unix socket has at most 104 on some systems, and ours
+end with up to 40."""
 # A line means that all went well; the pipe's end without one means that the parent died. Its children may still write.
 _REMOVER: Final = 'read -r _ || { for _ in 1 2 3 4 5; do rm -rf -- "$1"; sleep 1; done; }'
 
 
 @contextlib.contextmanager
 def temporary_directory() -> Iterator[Path]:
-    """Provide a directory for what the children write; it is removed at the end, also when this process is killed."""
+    """Provide a directory for what the children write; it is removed at the end, also when this process is killed.
+
+    Raises:
+        CommandError: Its path would be too long for the sockets in it.
+    """
+    if len(os.fsencode(temporary := tempfile.gettempdir())) > _LONGEST:
+        raise CommandError(
+            f"the path of the directory for temporary files, {temporary}, is too long for the unix sockets in it: "
+            f"set TMPDIR to one of at most {_LONGEST} bytes"
+        )
     with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
         remover = subprocess.Popen(
             ["/bin/sh", "-c", _REMOVER, "fog-demo-remover", name],
