@@ -149,6 +149,7 @@ async def test_keys_come_back_from_where_one_types(fleet: Rich) -> None:
         await press("Enter")  # a row opens by it, and a link in it leads on
         await opened.page.wait_for_url(f"{fleet.url}/{address}")
         await opened.page.goto(fleet.url)
+        await opened.shows("nodes", ".legend")  # the tree, in which keys move
         leaves = """(key) => document.querySelector('canvas').dispatchEvent(
             new KeyboardEvent('keydown', { ...key, cancelable: true }))"""
         await opened.page.locator("canvas").first.focus()
