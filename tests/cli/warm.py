@@ -12,7 +12,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import functools
-import gc
 import importlib
 import inspect
 import json
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import fog_cli
+from fog_cli.later import lasting
 
 _COLD: Final = ("run", "emit")
 """Commands that import next to nothing, and read the environment that the kernel has of their process."""
@@ -204,12 +204,10 @@ class _Fork:
 
 def _import_all() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a fork would not have the threads of numpy's algebra
-    gc.disable()
-    for module in pkgutil.walk_packages(fog_cli.__path__, "fog_cli."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    gc.freeze()
-    gc.enable()
+    with lasting():
+        for module in pkgutil.walk_packages(fog_cli.__path__, "fog_cli."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
 
 
 def _run(asked: dict[str, Any]) -> int:
